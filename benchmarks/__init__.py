@@ -1,0 +1,1 @@
+"""Benchmarks: runs side by side with plain Celery, on one machine, in one run."""

@@ -1,0 +1,1 @@
+"""What runs beside a task: the manifest, the SQS transport, leases and the drain."""

@@ -1,0 +1,21 @@
+"""The manifest: one `fleet.toml` declares the fleet. `load()` finds, reads and checks it.
+
+Every worker imports this module, so nothing heavy stands behind it: no boto3, no celery.
+"""
+
+from worker.manifest.fleet import Fleet, UnknownQueueError
+from worker.manifest.problems import ManifestError, Problem
+from worker.manifest.queue import Queue, Slo
+from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE, load
+
+__all__ = [
+    "DEFAULT_MANIFEST",
+    "MANIFEST_VARIABLE",
+    "Fleet",
+    "ManifestError",
+    "Problem",
+    "Queue",
+    "Slo",
+    "UnknownQueueError",
+    "load",
+]

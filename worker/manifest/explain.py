@@ -1,0 +1,110 @@
+"""Pydantic's errors as problems of a manifest: place, expected, found, remedy."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from worker.manifest.problems import ConflictError, Problem, RefusedValueError, dotted, quoted
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_NOT_YET = "not supported by this version: remove it"
+
+# Keys that people will try, and why there is no such key.
+_REASONS = {
+    "fifo": "FIFO queues are not supported: remove it (leases, hand-backs and batched deletes "
+    "give up the order FIFO promises; only standard queues are served)",
+    "name": "not a key of a queue: remove it (the table's own key names the queue)",
+    "scaling": _NOT_YET,
+    "nodes": _NOT_YET,
+    "schedules": _NOT_YET,
+    "runtime": _NOT_YET,
+}
+_REASON_IN_DEFAULTS = {"tasks": "not a default: move it to the queue whose tasks they are"}
+
+_EXAMPLES = {"name": 'name = "media"', "tasks": 'tasks = ["mail.*"]'}
+
+
+def problems_of(error: ValidationError, *prefix: str) -> list[Problem]:
+    """Return each error as a Problem, its place below `prefix`."""
+    problems: list[Problem] = []
+    for detail in error.errors(include_url=False):
+        cause = _cause(detail)
+        if isinstance(cause, ConflictError):
+            problems.extend(problem.under(*prefix, *detail["loc"]) for problem in cause.problems)
+        elif detail["type"] != "default_factory_not_called":
+            problems.append(_problem(detail, prefix))
+    return problems
+
+
+def is_conflict(error: ValidationError) -> bool:
+    """Say whether all values are right one by one, so that only the checks across them failed."""
+    return all(isinstance(_cause(d), ConflictError) for d in error.errors(include_url=False))
+
+
+def unknown_key(parents: Iterable[str | int], key: str, known: Iterable[str]) -> Problem:
+    """Return the problem of a key nobody reads, with the reason or the likely spelling."""
+    place = dotted(*parents, key)
+    reasons = {**_REASONS, **(_REASON_IN_DEFAULTS if place.startswith("defaults") else {})}
+    if key in reasons:
+        what, _, remedy = reasons[key].partition(": ")
+        return Problem(place, what, remedy)
+    choices = sorted(known)
+    close = get_close_matches(key, choices, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
+    return Problem(place, "unknown key", remedy)
+
+
+def _cause(detail: "ErrorDetails") -> object:
+    return detail.get("ctx", {}).get("error")
+
+
+def _problem(detail: "ErrorDetails", prefix: tuple[str, ...]) -> Problem:
+    loc = detail["loc"]
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return unknown_key((*prefix, *loc[:-1]), str(loc[-1]), _known_keys(loc[:-1]))
+    # A queue's name is the key of its table.
+    place = dotted(*prefix) if prefix and loc == ("name",) else dotted(*prefix, *loc)
+    cause = _cause(detail)
+    if isinstance(cause, RefusedValueError):
+        found = quoted(detail["input"]) if cause.found is None else cause.found
+        return Problem(place, f"expected {cause.expected}, got {found}", cause.remedy)
+    if kind == "missing":
+        key = str(loc[-1])
+        return Problem(place, "expected a value, got none", f"add {_EXAMPLES.get(key, key)}")
+    explain = _EXPLANATIONS.get(kind)
+    if explain is None:
+        return Problem(place, f"{detail['msg']}, got {quoted(detail['input'])}", "")
+    expected, remedy = explain(detail.get("ctx", {}), detail["input"])
+    return Problem(place, f"expected {expected}, got {quoted(detail['input'])}", remedy)
+
+
+def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    from worker.manifest.queue import Queue, Slo  # noqa: PLC0415
+
+    model = Slo if loc and loc[-1] == "slo" else Queue
+    return [key for key in model.model_fields if key != "name"]
+
+
+def _literal(context: dict[str, Any], value: object) -> tuple[str, str]:
+    expected = str(context["expected"]).replace("'", '"')
+    words = [part.strip('"') for part in expected.replace(" or ", ", ").split(", ")]
+    close = get_close_matches(str(value), words, n=1)
+    return expected, f"did you mean {close[0]}?" if close else "choose one of them"
+
+
+Explanation = Callable[[dict[str, Any], object], tuple[str, str]]
+
+_EXPLANATIONS: dict[str, Explanation] = {
+    "literal_error": _literal,
+    "greater_than_equal": lambda context, _: (f"at least {context['ge']}", "raise it"),
+    "less_than_equal": lambda context, _: (f"at most {context['le']}", "lower it"),
+    "int_type": lambda *_: ("a whole number", "write it in digits, without quotes"),
+    "string_type": lambda *_: ("a text", "put it in quotes"),
+    "tuple_type": lambda *_: ("a list", "put it in brackets"),
+    "model_type": lambda *_: ("a table", "write its keys as in slo.start_within"),
+}

@@ -1,0 +1,125 @@
+"""The whole fleet as its manifest declares it, and what follows from it: names, tags, routes."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+from worker.manifest.checks import fleet_conflicts, is_glob
+from worker.manifest.fields import Modules, Name, Region
+from worker.manifest.problems import ConflictError, listed
+from worker.manifest.queue import Queue
+
+
+class UnknownQueueError(LookupError):
+    """A queue that the manifest does not name; `str()` is one line that names those it does."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        close = get_close_matches(self.name, self.known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "choose one of them"
+        return f"expected a queue of the manifest ({listed(self.known)}), got {self.name}: {remedy}"
+
+
+def _named(queues: Any) -> Any:
+    """Fill in the name of each queue that is still a table: its key."""
+    if not isinstance(queues, dict):
+        return queues
+    return {k: {"name": k, **q} if isinstance(q, dict) else q for k, q in queues.items()}
+
+
+def _frozen(queues: Mapping[str, Queue]) -> Mapping[str, Queue]:
+    return MappingProxyType(dict(queues))
+
+
+class Fleet(BaseModel):
+    """All that a manifest declares, with the defaults filled in.
+
+    Built in code it raises pydantic.ValidationError; `load` raises ManifestError.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    name: Name
+    """The fleet's name: the first part of every queue's name on SQS, and its fleet:name tag."""
+
+    region: Region | None = None
+    """The AWS region; AWS_REGION, then AWS_DEFAULT_REGION where it is left out."""
+
+    imports: Modules = ()
+    """Modules that define the tasks, such as ["app.tasks"]."""
+
+    queues: Annotated[
+        Mapping[str, Queue],
+        Field(min_length=1),
+        BeforeValidator(_named),
+        AfterValidator(_frozen),
+        PlainSerializer(dict, return_type=dict[str, Queue]),
+    ]
+    """The queues by name, in the manifest's order."""
+
+    path: Path = Path("fleet.toml")
+    """The file it was loaded from, as it was named."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if problems := fleet_conflicts(self.name, self.queues):
+            raise ConflictError(problems)
+        return self
+
+    def queue(self, name: str) -> Queue:
+        """Return the queue of that name; raise UnknownQueueError if the manifest has none."""
+        try:
+            return self.queues[name]
+        except KeyError:
+            raise UnknownQueueError(name, tuple(self.queues)) from None
+
+    def physical_name(self, queue: str) -> str:
+        """Return the queue's name on SQS: `{fleet}-{queue}`."""
+        return f"{self.name}-{self.queue(queue).name}"
+
+    def dead_letter_name(self, queue: str) -> str:
+        """Return the name on SQS of the queue's dead-letter queue: `{fleet}-{queue}-dlq`."""
+        return f"{self.physical_name(queue)}-dlq"
+
+    def tags(self, queue: str) -> dict[str, str]:
+        """Return the tags by which a queue on SQS, or its dead-letter queue, is known as ours."""
+        return {"fleet:name": self.name, "fleet:queue": self.queue(queue).name}
+
+    def route(self, task_name: str) -> str | None:
+        """Return the name of the queue a task belongs to, or None if nothing matches it.
+
+        An exact name wins over every glob; then the first glob in the manifest's order. Case
+        counts.
+        """
+        exact = self._exact_routes.get(task_name)
+        if exact is not None:
+            return exact
+        return next((q for glob, q in self._globs if fnmatchcase(task_name, glob)), None)
+
+    @cached_property
+    def _exact_routes(self) -> dict[str, str]:
+        return {t: q.name for q in self.queues.values() for t in q.tasks if not is_glob(t)}
+
+    @cached_property
+    def _globs(self) -> tuple[tuple[str, str], ...]:
+        return tuple((t, q.name) for q in self.queues.values() for t in q.tasks if is_glob(t))

@@ -1,0 +1,133 @@
+"""Copies to the dead-letter queue: the message as it came, and why it is there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from worker.outcomes import Reason
+from worker.sqs.client import Sqs
+from worker.sqs.errors import CALL_ERRORS
+from worker.sqs.ledger import Held
+
+logger = logging.getLogger(__name__)
+
+#: The message attribute that carries the reason, as JSON.
+ATTRIBUTE: Final = "fleet.reason"
+
+#: SQS: 1 MiB for a message with its attributes, and for a batch; ten attributes a message
+#: (Amazon SQS Developer Guide, "Message quotas").
+LIMIT_BYTES: Final = 1024 * 1024
+ATTRIBUTES_AT_MOST: Final = 10
+BATCH: Final = 10
+
+TEXT_AT_MOST_CHARACTERS: Final = 1000
+
+
+class Copier:
+    """Copies held messages to a queue's dead-letter queue."""
+
+    def __init__(self, sqs: Sqs, queue: str, dead_letter_url: Callable[[], str]) -> None:
+        self._sqs = sqs
+        self._queue = queue
+        self._dead_letter_url = dead_letter_url
+        self._node = socket.gethostname()
+
+    def copy(
+        self, messages: Sequence[tuple[Held, Reason | None]]
+    ) -> tuple[list[Held], BaseException | None]:
+        """Copy messages; return those that arrived, and the error that kept the others."""
+        copied: list[Held] = []
+        error: BaseException | None = None
+        entries = [(held, self._entry(held, reason)) for held, reason in messages]
+        for batch in _batches(entries):
+            try:
+                failed = self._sqs.send(self._dead_letter_url(), [entry for _, entry in batch])
+            except CALL_ERRORS as raised:
+                return copied, raised
+            missing = {int(entry["Id"]) for entry in failed}
+            copied += [held for index, (held, _) in enumerate(batch) if index not in missing]
+            if failed:
+                error = RuntimeError(f"{failed[0]['Code']} for {len(failed)} of {len(batch)}")
+        return copied, error
+
+    def _entry(self, held: Held, reason: Reason | None) -> dict[str, Any]:
+        kind, text = (reason.kind, reason.text) if reason else ("Unknown", "")
+        logger.warning("dead letter: %s[%s]: %s: %s", held.task, held.task_id, kind, text[:300])
+        said = {
+            "class": kind,
+            "message": text[:TEXT_AT_MOST_CHARACTERS],
+            "node": self._node,
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "queue": self._queue,
+            "task": held.task,
+            "id": held.task_id,
+            "receives": held.receives,
+            "sent": held.sent_at_epoch_seconds,
+            "message_id": held.message_id,
+        }
+        body = held.message["Body"]
+        carried = {
+            name: _sendable(value)
+            for name, value in held.message.get("MessageAttributes", {}).items()
+            if name != ATTRIBUTE
+        }
+        room = LIMIT_BYTES - len(body.encode("utf-8", "surrogatepass"))
+        return {"MessageBody": body, "MessageAttributes": _fitting(carried, said, room)}
+
+
+def _fitting(
+    carried: Mapping[str, dict[str, Any]], said: Mapping[str, Any], room_bytes: int
+) -> dict[str, dict[str, Any]]:
+    """Return the attributes that fit beside the body, the reason before the message's own.
+
+    A body that leaves no room even for the reason's class goes without: the log has it.
+    """
+    full = dict(list(carried.items())[: ATTRIBUTES_AT_MOST - 1])
+    for attributes, reason in (
+        (full, said),
+        ({}, said),
+        ({}, {"class": said["class"]}),
+    ):
+        wanted = {**attributes, ATTRIBUTE: _string(json.dumps(reason))}
+        if sum(_size(name, value) for name, value in wanted.items()) <= room_bytes:
+            return wanted
+    return {}
+
+
+def _batches(
+    entries: Iterable[tuple[Held, dict[str, Any]]],
+) -> Iterable[list[tuple[Held, dict[str, Any]]]]:
+    """Group entries into batches of at most ten and at most 1 MiB together."""
+    batch: list[tuple[Held, dict[str, Any]]] = []
+    size = 0
+    for held, entry in entries:
+        entry_size = len(entry["MessageBody"].encode("utf-8", "surrogatepass")) + sum(
+            _size(name, value) for name, value in entry["MessageAttributes"].items()
+        )
+        if batch and (len(batch) == BATCH or size + entry_size > LIMIT_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((held, entry))
+        size += entry_size
+    if batch:
+        yield batch
+
+
+def _string(value: str) -> dict[str, Any]:
+    return {"DataType": "String", "StringValue": value}
+
+
+def _sendable(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what SendMessage takes of an attribute that ReceiveMessage gave."""
+    return {key: value[key] for key in ("DataType", "StringValue", "BinaryValue") if value.get(key)}
+
+
+def _size(name: str, value: Mapping[str, Any]) -> int:
+    """Return an attribute's size as SQS counts it: its name, type and value, in bytes."""
+    parts: list[str | bytes] = [name, *value.values()]
+    return sum(len(part.encode() if isinstance(part, str) else part) for part in parts)

@@ -1,0 +1,176 @@
+"""kombu's SQS transport with receiving and acknowledging of our own.
+
+What is overridden here is private to kombu 5.7.0 in part; ``tests/unit/test_kombu_contract.py``
+names every piece this builds on and fails when kombu changes one.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from kombu.transport import SQS, TRANSPORT_ALIASES, virtual
+
+from worker.outcomes import DONE, Outcome, Verdict
+from worker.sqs.client import Sqs
+from worker.sqs.engine import Engine
+from worker.sqs.errors import Trouble, trouble
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet
+    from worker.sqs.ledger import Held
+
+#: The URL scheme, and the key under which the manifest travels in ``transport_options``.
+SCHEME: Final = "fleet-sqs"
+OPTION: Final = "fleet"
+
+#: A producer's sends are tried this often before the error is the caller's.
+SEND_ATTEMPTS: Final = 5
+
+
+def register() -> None:
+    """Make kombu know the scheme."""
+    TRANSPORT_ALIASES[SCHEME] = "worker.sqs.transport:Transport"
+
+
+class QueueMissing(Exception):
+    """A queue of the manifest is not there; the text names the remedy."""
+
+
+class Message(virtual.Message):
+    """A message given to Celery; carries what is held of it and how its run ended."""
+
+    verdict: Verdict = DONE
+
+    def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
+        super().__init__(payload, channel=channel, **kwargs)
+        engine: Engine | None = channel.engine
+        self.held: Held | None = engine.ledger.get(self.delivery_tag) if engine else None
+
+
+class Channel(SQS.Channel):
+    """A channel whose consumer is an ``Engine``; producers use kombu's own way."""
+
+    Message = Message
+    #: kombu's SQS flavour adds backoff by receive count, which the leases replace.
+    QoS = virtual.QoS
+    #: At exit the drain has handed back what was held; kombu would send it anew.
+    do_restore = False
+
+    engine: Engine | None = None
+
+    @property
+    def _fleet(self) -> Fleet:
+        fleet: Fleet = self.transport_options[OPTION]
+        return fleet
+
+    # -- queues: those of the manifest, looked up when first needed ------------------------------
+
+    @property
+    def predefined_queues(self) -> dict[str, dict[str, str]]:
+        """Every queue of the manifest; kombu creates none and lists none while there are some."""
+        return {name: {"url": name} for name in self._fleet.queues}
+
+    def _update_queue_cache(self, queue_name_prefix: str) -> None:
+        """Look nothing up in advance."""
+
+    def _resolve_queue_url(self, queue: str) -> str:
+        fleet = self._fleet
+        name = fleet.physical_name(fleet.queue(queue).name)
+        sqs: Sqs = self.connection.sqs
+        try:
+            return sqs.queue_url(name)
+        except Exception as error:
+            if trouble(error) is Trouble.NO_QUEUE:
+                raise QueueMissing(
+                    f"queue {name}: expected in SQS, not found there: "
+                    "create it with `ops queues apply --yes`"
+                ) from None
+            raise
+
+    def queue_declare(self, queue: str | None = None, **_: object) -> Any:
+        """Declare nothing: queues are made by ``ops queues apply``, and asked nothing here."""
+        return virtual.base.queue_declare_ok_t(queue, 0, 0)
+
+    def sqs(self, queue: str | None = None) -> Any:
+        """Return the client that sends."""
+        return self.connection.sqs.client()
+
+    # -- consuming ---------------------------------------------------------------------------
+
+    def _schedule_queue(self, queue: str) -> None:
+        """Start receiving. kombu calls this from the event loop once a consumer is there."""
+        if self.engine is not None or self.connection.closed or queue not in self._active_queues:
+            return
+        engine = self.engine = Engine(
+            self._fleet,
+            self._fleet.queue(queue),
+            Sqs(self._fleet),
+            deliver=lambda held, payload: self._give(queue, held, payload),
+            call_soon=self.hub.call_soon,
+            rng=Random(),  # noqa: S311
+        )
+        self.connection.engine = engine
+        engine.start(self.qos.prefetch_count)
+
+    def _give(self, queue: str, held: Held, payload: dict[str, Any]) -> None:
+        callback = self.connection._callbacks.get(queue)
+        if callback is None:
+            assert self.engine is not None  # noqa: S101
+            self.engine.settle(held, Verdict(Outcome.NOT_STARTED))
+            return
+        callback(payload)
+
+    def basic_qos(
+        self, prefetch_size: int = 0, prefetch_count: int = 0, apply_global: bool = False
+    ) -> None:
+        """Take Celery's prefetch count as the number of slots."""
+        super().basic_qos(prefetch_size, prefetch_count, apply_global)
+        if self.engine is not None:
+            self.engine.resize(prefetch_count)
+
+    def basic_ack(self, delivery_tag: int, multiple: bool = False) -> None:
+        """End a message by its verdict, which is "done" unless the run said otherwise."""
+        self._settle(delivery_tag, None)
+
+    def basic_reject(self, delivery_tag: int, requeue: bool = False) -> None:
+        """End a message by its verdict; rejected or requeued if the run left none."""
+        self._settle(delivery_tag, Outcome.REQUEUED if requeue else Outcome.REJECTED)
+
+    def _settle(self, delivery_tag: int, otherwise: Outcome | None) -> None:
+        try:
+            message = self.qos.get(delivery_tag)
+        except KeyError:
+            return
+        self.qos.ack(delivery_tag)
+        if self.engine is None or message.held is None:
+            return
+        verdict = message.verdict
+        if otherwise is not None and verdict is DONE:
+            verdict = Verdict(otherwise)
+        self.engine.settle(message.held, verdict)
+
+
+class Transport(SQS.Transport):
+    """kombu's SQS transport, under the scheme ``fleet-sqs``."""
+
+    Channel: ClassVar[type] = Channel
+    driver_type = "fleet-sqs"
+    driver_name = "fleet-sqs"
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        self.sqs = Sqs(client.transport_options[OPTION], send_attempts=SEND_ATTEMPTS)
+        #: the consumer's engine, for the warden that governs it
+        self.engine: Engine | None = None
+        #: set by the warden when nothing more may be received
+        self.closed = False
+
+    def without_reconnects(self) -> None:
+        """Let no error of the network restart the consumer that uses this connection.
+
+        Polling, renewing and acknowledging recover by themselves, in threads; a restart would
+        only forget what is held. Producers keep kombu's list, for Celery's publish retries.
+        """
+        self.connection_errors: tuple[type[BaseException], ...] = (QueueMissing,)
+        self.channel_errors: tuple[type[BaseException], ...] = (QueueMissing,)

@@ -1,0 +1,300 @@
+"""The warden: a thread that takes signals and orders, and sees the worker through its end."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from typing import Any, Final
+
+from celery import bootsteps
+from celery.platforms import EX_OK
+from celery.worker import state as celery_state
+from celery.worker.consumer.tasks import Tasks
+
+from worker import control, drain
+from worker.drain import Do, Order, Phase, Plan, Standing, Verb
+from worker.outcomes import Outcome, Reason, Verdict
+from worker.sqs.engine import DRAINING, PAUSED, Engine
+from worker.sqs.ledger import Held, State
+from worker.sqs.transport import OPTION
+from worker.status import status
+from worker.withdrawal import withdraw
+
+logger = logging.getLogger(__name__)
+
+#: How often the warden looks while nothing happens, and while it drains.
+TICK_SECONDS: Final = 1.0
+DRAIN_TICK_SECONDS: Final = 0.05
+
+#: Celery's own shutdown, once nothing is held, gets this long before the process is left.
+SHUTDOWN_SECONDS: Final = 15.0
+
+#: A process that cannot end one task without the others leaves with this status, for its
+#: supervisor to start another (EX_TEMPFAIL of sysexits.h).
+EX_LEFT: Final = 75
+
+#: Prefork children are ended by Celery at their limit; the warden does it when Celery does not.
+PREFORK_GRACE_SECONDS: Final = 10.0
+
+
+class Warden(threading.Thread):
+    """Governs one worker: receives orders, steps through the plan, tends the engine."""
+
+    def __init__(self, consumer: Any) -> None:
+        super().__init__(name="fleet-warden", daemon=True)
+        self._consumer = consumer
+        self._transport = consumer.connection.transport
+        self._fleet: str = consumer.connection.transport_options[OPTION].name
+        self._queue: str = next(iter(consumer.app.amqp.queues.consume_from))
+        self.socket_path = control.socket_path(self._fleet, self._queue, os.getpid())
+        self._orders: deque[Order] = deque()
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._interrupts = 0
+        self._prefork = consumer.pool.uses_semaphore
+        self._lost: deque[Held] = deque()
+        self.plan = Plan(since=time.monotonic())
+
+    # -- orders (any thread, signal handlers) ---------------------------------------------------
+
+    def take_signals(self) -> None:
+        """Take over the worker's signals; call from the main thread.
+
+        The signal's number goes to a socket this thread reads, written by C code: Python's own
+        handlers wait until the main thread runs bytecode, which under solo may be a task.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+
+    def order(self, order: Order) -> None:
+        """Give an order; returns at once."""
+        self._orders.append(order)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # then it has enough to wake up for
+            self._writer.send(b"\0")
+
+    def _signalled(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if number == signal.SIGQUIT:
+            self._orders.append(Order(Verb.HAND_BACK, name))
+        elif number == signal.SIGINT:
+            self._interrupts += 1
+            verb = Verb.DRAIN if self._interrupts == 1 else Verb.HAND_BACK
+            self._orders.append(Order(verb, name if verb is Verb.DRAIN else f"a second {name}"))
+        elif number in (signal.SIGTERM, signal.SIGHUP):
+            self._orders.append(Order(Verb.DRAIN, name))
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine | None:
+        """The consumer's engine, once it consumes."""
+        engine: Engine | None = self._transport.engine
+        return engine
+
+    def run(self) -> None:
+        """Watch until the process ends."""
+        selector = selectors.DefaultSelector()
+        selector.register(self._reader, selectors.EVENT_READ)
+        while True:
+            draining = self.plan.phase is Phase.DRAINING
+            if selector.select(DRAIN_TICK_SECONDS if draining else TICK_SECONDS):
+                for number in self._reader.recv(4096):
+                    if number:
+                        self._signalled(number)
+            try:
+                self._tick()
+            except Exception:
+                # The one who lets the worker go must not be lost to a defect.
+                logger.exception("warden: a step failed")
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        while self._orders:
+            self._obey(self._orders.popleft(), now)
+        engine = self.engine
+        if engine is not None:
+            if engine.on_lost_lease is None:
+                engine.on_lost_lease = self._lease_lost
+            self._end_lost(engine)
+            self._end_overdue(engine, now)
+        for do in drain.step(self.plan, self.standing(), now):
+            self._do(do)
+        if engine is not None:
+            engine.tend(now)
+
+    def _obey(self, order: Order, now: float) -> None:
+        engine = self.engine
+        budget = engine.queue.drain_budget.total_seconds() if engine is not None else 0.0
+        before = self.plan
+        self.plan = drain.ordered(before, order, now, budget)
+        if self.plan.spot and engine is not None:
+            engine.under_spot_deadline()
+        if self.plan is not before:
+            left = (
+                "" if self.plan.deadline is None else f", at most {self.plan.deadline - now:.0f} s"
+            )
+            logger.warning("%s: %s%s", self.plan.phase, order.reason, left)
+
+    def standing(self) -> Standing:
+        """Return what the worker holds now."""
+        engine = self.engine
+        if engine is None:
+            return Standing(0, 0, 0, 0, 0)
+        given = [held for held in engine.ledger.occupying() if held.state is State.GIVEN]
+        return Standing(
+            open_polls=engine.poller.open_polls,
+            buffered=engine.ledger.buffered,
+            unstarted=len(given),
+            running=engine.ledger.occupied - len(given),
+            backlog=engine.acks.backlog,
+        )
+
+    def _do(self, do: Do) -> None:
+        engine = self.engine
+        if do is Do.LEAVE:
+            self._leave(engine)
+        elif engine is None:
+            return
+        elif do is Do.RECEIVE:
+            engine.poller.release(PAUSED)
+        elif do is Do.HOLD:
+            engine.poller.hold(DRAINING if self.plan.phase is Phase.DRAINING else PAUSED)
+            engine.hand_back_buffered()
+        elif do is Do.WITHDRAW:
+            self._consumer.hub.call_soon(lambda: self._withdraw(engine))
+        elif do is Do.CUT_OFF:
+            self._cut_off(engine)
+
+    def _withdraw(self, engine: Engine) -> None:
+        for held in engine.ledger.held((State.GIVEN,)):
+            if engine.spare(held) and withdraw(self._consumer.pool, held):
+                engine.settle(held, Verdict(Outcome.NOT_STARTED))
+
+    # -- ends ------------------------------------------------------------------------------------
+
+    def _cut_off(self, engine: Engine) -> None:
+        """End what still runs, and hand it back."""
+        reason = Reason("CutOff", f"ended by the worker's drain ({self.plan.reason})")
+        if not self._prefork:
+            self._leave_at_once(engine, reason, EX_OK)
+        held = engine.ledger.occupying()
+        for one in held:
+            one.withdrawn = True
+            _kill(one)
+        engine.cut_off(held, reason)
+        for one in held:
+            engine.ledger.free(one)
+        logger.warning("cut off: %d tasks handed back", len(held))
+
+    def _lease_lost(self, held: Held) -> None:
+        """End a task whose lease is gone, where the manifest says so. Any thread."""
+        self._lost.append(held)
+        self._wake()
+
+    def _end_lost(self, engine: Engine) -> None:
+        while self._lost:
+            held = self._lost.popleft()
+            if held.state is State.STARTED:
+                logger.warning("ending %s[%s]: its lease is lost", held.task, held.task_id)
+                self._end_one(engine, held, Verdict(Outcome.LEASE_LOST))
+
+    def _end_overdue(self, engine: Engine, now: float) -> None:
+        grace = PREFORK_GRACE_SECONDS if self._prefork else 0.0
+        for held in engine.overdue(now - grace):
+            limit = f"ran longer than {held.time_limit_seconds:g} s"
+            logger.error("ending %s[%s]: it %s", held.task, held.task_id, limit)
+            verdict = Verdict(Outcome.TIMED_OUT, Reason("TimeLimitExceeded", limit))
+            self._end_one(engine, held, verdict)
+
+    def _end_one(self, engine: Engine, held: Held, verdict: Verdict) -> None:
+        """End one task: its child, or where it has none, this process."""
+        engine.settle(held, verdict)
+        if self._prefork:
+            _kill(held)
+            return
+        reason = Reason("CutOff", f"its worker left to end {held.task}[{held.task_id}]")
+        self._leave_at_once(engine, reason, EX_LEFT)
+
+    def _leave_at_once(self, engine: Engine, reason: Reason, status: int) -> None:
+        """Leave a process whose tasks cannot be ended one by one: flush, hand back, exit."""
+        engine.poller.hold(DRAINING)
+        engine.hand_back_buffered()
+        engine.acks.flush(drain.FLUSH_SECONDS / 2)
+        engine.cut_off(engine.ledger.held((State.GIVEN, State.STARTED)), reason)
+        engine.acks.flush(drain.FLUSH_SECONDS / 2)
+        logger.warning("leaving with status %d: %s", status, reason.text)
+        self._exit(status)
+
+    def _leave(self, engine: Engine | None) -> None:
+        """End the worker, once nothing is held: flush, and let Celery shut down."""
+        self.plan = Plan(Phase.LEAVING, self.plan.reason, time.monotonic())
+        self._transport.closed = True
+        if engine is not None:
+            if not engine.acks.flush(drain.FLUSH_SECONDS):
+                logger.error("%d acknowledgements were not confirmed", engine.acks.backlog)
+            engine.poller.stop()
+            engine.heartbeat.stop()
+            engine.acks.stop()
+        fallback = threading.Timer(SHUTDOWN_SECONDS, self._exit, (EX_OK,))
+        fallback.daemon = True
+        fallback.start()
+        celery_state.should_stop = EX_OK
+        self._consumer.hub.call_soon(_nothing)
+
+    def _exit(self, status: int) -> None:
+        self.socket_path.unlink(missing_ok=True)
+        logging.shutdown()
+        os._exit(status)
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``ops node status`` shows."""
+        return status(self.plan, self.engine, fleet=self._fleet, queue=self._queue)
+
+
+class WardenStep(bootsteps.StartStopStep):
+    """Starts the warden before the consumer consumes."""
+
+    requires = (Tasks,)
+    warden: Warden | None = None
+
+    def start(self, consumer: Any) -> None:
+        """Start the warden and its socket, once in the life of a worker."""
+        if self.warden is not None:
+            return
+        self.warden = Warden(consumer)
+        self.warden.take_signals()
+        self.warden.start()
+        self._serve(self.warden)
+
+    def _serve(self, warden: Warden) -> None:
+        """Open the control socket; a worker without one works, and says so."""
+        try:
+            control.ready_directory(warden.socket_path.parent)
+            control.serve(warden.socket_path, warden.order, warden.status)
+        except OSError as error:
+            logger.error("no control socket: %s", error)
+            return
+        atexit.register(warden.socket_path.unlink, missing_ok=True)
+
+
+def _kill(held: Held) -> None:
+    if held.pid is not None and held.pid != os.getpid():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(held.pid, signal.SIGKILL)
+
+
+def _nothing() -> None:
+    """Wake the event loop."""
