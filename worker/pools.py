@@ -59,3 +59,10 @@ class SoloPool(solo.TaskPool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_apply = run
+
+
+def pool_name(pool: Any) -> str:
+    """Return a running pool's name as the manifest writes it."""
+    if isinstance(pool, thread.TaskPool):
+        return "threads"
+    return "solo" if isinstance(pool, solo.TaskPool) else "prefork"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 RELEASE_VARIABLE = "FLEET_RELEASE"
 
 
-def status(plan: Plan, engine: Engine | None, *, fleet: str, queue: str) -> dict[str, Any]:
+def status(
+    plan: Plan, engine: Engine | None, *, fleet: str, queue: str, pool: str
+) -> dict[str, Any]:
     """Return a worker's state as JSON-ready data; ages and times are in seconds.
 
     ``phase`` is ``starting`` until the worker consumes. ``last_poll_age_seconds`` counts from
@@ -26,6 +28,7 @@ def status(plan: Plan, engine: Engine | None, *, fleet: str, queue: str) -> dict
     common = {
         "fleet": fleet,
         "queue": queue,
+        "pool": pool,
         "pid": os.getpid(),
         "release": os.environ.get(RELEASE_VARIABLE),
         "phase": str(plan.phase),
@@ -38,7 +41,6 @@ def status(plan: Plan, engine: Engine | None, *, fleet: str, queue: str) -> dict
     poller = engine.poller
     return {
         **common,
-        "pool": engine.queue.pool,
         "slots": poller.slots,
         "busy": engine.ledger.occupied,
         "buffered": engine.ledger.buffered,

@@ -22,6 +22,7 @@ from celery.worker.consumer.tasks import Tasks
 from worker import control, drain
 from worker.drain import Do, Order, Phase, Plan, Standing, Verb
 from worker.outcomes import Outcome, Reason, Verdict
+from worker.pools import pool_name
 from worker.sqs.engine import DRAINING, PAUSED, Engine
 from worker.sqs.ledger import Held, State
 from worker.sqs.transport import OPTION
@@ -53,6 +54,7 @@ class Warden(threading.Thread):
         self._consumer = consumer
         self._transport = consumer.connection.transport
         self._fleet: str = consumer.connection.transport_options[OPTION].name
+        self._pool = pool_name(consumer.pool)
         self._queue: str = next(iter(consumer.app.amqp.queues.consume_from))
         self.socket_path = control.socket_path(self._fleet, self._queue, os.getpid())
         self._orders: deque[Order] = deque()
@@ -60,7 +62,7 @@ class Warden(threading.Thread):
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._interrupts = 0
-        self._prefork = consumer.pool.uses_semaphore
+        self._prefork = self._pool == "prefork"
         self._lost: deque[Held] = deque()
         self.plan = Plan(since=time.monotonic())
 
@@ -261,7 +263,7 @@ class Warden(threading.Thread):
 
     def status(self) -> dict[str, Any]:
         """Return what ``ops node status`` shows."""
-        return status(self.plan, self.engine, fleet=self._fleet, queue=self._queue)
+        return status(self.plan, self.engine, fleet=self._fleet, queue=self._queue, pool=self._pool)
 
 
 class WardenStep(bootsteps.StartStopStep):

@@ -86,6 +86,19 @@ class Fleet(BaseModel):
             raise ConflictError(problems)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return itself: it is frozen through and through."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as plain tables, and be checked again there."""
+        return type(self).model_validate, (
+            {
+                **{key: getattr(self, key) for key in type(self).model_fields},
+                "queues": dict(self.queues),
+            },
+        )
+
     def queue(self, name: str) -> Queue:
         """Return the queue of that name; raise UnknownQueueError if the manifest has none."""
         try:

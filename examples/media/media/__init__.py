@@ -1,0 +1,1 @@
+"""A small media service: transcodes clips, writes statements, mails them, classifies documents."""

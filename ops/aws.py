@@ -1,0 +1,151 @@
+"""The one place where `ops` makes AWS clients, and where AWS's errors become lines to act on."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ops.errors import Exit, OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from boto3.session import Session
+    from botocore.exceptions import BotoCoreError, ClientError
+    from mypy_boto3_sqs import SQSClient
+
+    from worker.fleet import Fleet
+
+# Commands wait for a person: one answer takes at most these, three times.
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 15
+_ATTEMPTS = 3
+
+_CREDENTIALS = (
+    "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run aws sso login"
+)
+_RENEW = "renew them (aws sso login, or a new session token)"
+
+_REFUSALS = {
+    "ExpiredToken": ("the credentials have expired", _RENEW),
+    "ExpiredTokenException": ("the credentials have expired", _RENEW),
+    "RequestExpired": ("the request is too old for AWS", "set this machine's clock"),
+    "InvalidClientTokenId": ("AWS does not know this access key", _CREDENTIALS),
+    "UnrecognizedClientException": ("AWS does not know this access key", _CREDENTIALS),
+    "InvalidAccessKeyId": ("AWS does not know this access key", _CREDENTIALS),
+    "InvalidSignatureException": ("the secret key does not fit the access key", _CREDENTIALS),
+    "SignatureDoesNotMatch": ("the secret key does not fit the access key", _CREDENTIALS),
+    "QueueDeletedRecently": (
+        "a queue of this name was deleted less than 60 s ago",
+        "wait a minute and run it again (SQS keeps the name for 60 s)",
+    ),
+    "QueueAlreadyExists": (
+        "someone else created the queue meanwhile, otherwise than we want it",
+        "run it again to see what differs",
+    ),
+    "QueueNameExists": (
+        "someone else created the queue meanwhile, otherwise than we want it",
+        "run it again to see what differs",
+    ),
+}
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+_THROTTLED = ("Throttling", "ThrottlingException", "RequestThrottled", "TooManyRequestsException")
+
+
+def sqs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> SQSClient:
+    """Return a client of SQS in the fleet's region, with boto3's own credentials and endpoints.
+
+    AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL are botocore's to read. Raises OpsError where no
+    region or no such profile is found, or the endpoint is no URL.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    )
+    with aws_errors():
+        session = _session(fleet, env)
+        try:
+            return session.client("sqs", config=config)
+        except ValueError as error:
+            # What botocore raises for an endpoint that is not a URL.
+            raise OpsError(
+                f"AWS: expected a URL such as http://127.0.0.1:5000: {error}: "
+                "correct AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL",
+                Exit.USAGE,
+            ) from error
+
+
+@contextmanager
+def aws_errors(doing: str = "") -> Iterator[None]:
+    """Turn botocore's errors into OpsError: what could not be done, why, and the remedy.
+
+    `doing` names the work in hand, such as `creating media-mail`.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        raise OpsError(_line(doing, *_refused(error))) from error
+    except BotoCoreError as error:
+        raise OpsError(_line(doing, *_unanswered(error))) from error
+
+
+def _session(fleet: Fleet, env: Mapping[str, str]) -> Session:
+    from boto3.session import Session  # noqa: PLC0415
+
+    # boto3 reads AWS_DEFAULT_REGION and the profile's region, but not AWS_REGION, which every
+    # other SDK and Lambda use.
+    session = Session(region_name=fleet.region or env.get("AWS_REGION") or None)
+    if session.region_name is None:
+        raise OpsError(
+            f"{fleet.path}: region: expected an AWS region, got none: "
+            'add region = "eu-west-1" or set AWS_REGION',
+            Exit.USAGE,
+        )
+    return session
+
+
+def _line(doing: str, what: str, remedy: str) -> str:
+    return ": ".join(part for part in ("AWS", doing, what, remedy) if part)
+
+
+def _refused(error: ClientError) -> tuple[str, str]:
+    """Return what AWS answered and its remedy."""
+    details: Any = error.response.get("Error", {})
+    # In SQS's JSON protocol the code keeps the query protocol's prefix: AWS.SimpleQueueService.X.
+    code = str(details.get("Code", "unknown")).rpartition(".")[2]
+    message = str(details.get("Message", "")).strip().rstrip(".")
+    if code in _REFUSALS:
+        return _REFUSALS[code]
+    if code in _DENIED:
+        return (
+            f"access denied: {message}",
+            f"allow sqs:{error.operation_name} for these credentials",
+        )
+    if code in _THROTTLED:
+        return "AWS asks to slow down", "wait a moment and run it again"
+    return f"{error.operation_name} was refused: {code}: {message}", ""
+
+
+def _unanswered(error: BotoCoreError) -> tuple[str, str]:
+    """Return why no answer came and the remedy."""
+    from botocore import exceptions as aws  # noqa: PLC0415
+
+    what = " ".join(str(error).split()).rstrip(".")
+    reach = "check the network, the region, and AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL if set"
+    remedies: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+        ((aws.NoCredentialsError, aws.PartialCredentialsError), _CREDENTIALS),
+        ((aws.CredentialRetrievalError, aws.TokenRetrievalError, aws.SSOError), _RENEW),
+        (
+            (aws.ProfileNotFound,),
+            "set AWS_PROFILE to a profile that aws configure list-profiles has",
+        ),
+        ((aws.ConnectionError, aws.HTTPClientError, aws.ReadTimeoutError), reach),
+        ((aws.InvalidRegionError, aws.NoRegionError), "set the manifest's region"),
+    )
+    return what, next((remedy for kinds, remedy in remedies if isinstance(error, kinds)), "")

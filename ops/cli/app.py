@@ -1,0 +1,85 @@
+"""The root of the command line: nouns found by name and imported when asked for, one exit."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ops.cli.context import Ops
+from ops.errors import Exit, OpsError
+
+# One module a noun, `ops.cli.<noun>`, that holds a click command of the same name. The words are
+# here so that `ops --help` imports none of them.
+NOUNS = {
+    "manifest": "Check and show the manifest; print its schema.",
+    "node": "Ask and steer the worker on this node.",
+    "queues": "Create and correct the fleet's queues on SQS.",
+}
+
+
+class Nouns(click.Group):
+    """A group that imports a noun's module when the noun is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the nouns in alphabetical order."""
+        return sorted(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the noun's module and return its command, or None if there is no such noun."""
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"ops.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the nouns with their one line of help, without importing them."""
+        with formatter.section("Nouns"):
+            formatter.write_dl([(noun, NOUNS[noun]) for noun in self.list_commands(ctx)])
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--manifest",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The manifest; else the file FLEET_MANIFEST names, else ./fleet.toml.",
+)
+@click.pass_context
+def ops(context: click.Context, path: Path | None) -> None:
+    """Govern a fleet of Celery workers on Amazon SQS.
+
+    Results go to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or manifest,
+    3 unhealthy or drifted, 130 interrupted.
+    """
+    context.obj = Ops(path)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; what goes wrong is a line on stderr."""
+    try:
+        code = ops.main(
+            args=None if args is None else list(args), prog_name="ops", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        _say("interrupted")
+        return Exit.INTERRUPTED
+    except OpsError as error:
+        _say(str(error))
+        return error.code
+    except BrokenPipeError:
+        # The reader of our output (a pager, `head`) has seen enough; the interpreter's own flush
+        # at exit must not complain about it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,148 @@
+"""`ops manifest`: check the manifest, show what it comes to, print its schema and reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.output import print_json, print_line, print_table
+from ops.errors import Exit
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet, ManifestError, Queue
+
+
+@click.group()
+def manifest() -> None:
+    """Check and show the manifest; print its schema."""
+
+
+@manifest.command()
+@json_option
+@pass_ops
+def check(ops: Ops, as_json: bool) -> int:
+    """Say what is wrong with the manifest, and what it can and cannot promise.
+
+    Exits 2 if it cannot be used.
+    """
+    from worker.fleet import ManifestError, load  # noqa: PLC0415
+
+    try:
+        fleet = load(ops.path)
+    except ManifestError as error:
+        print_json(_wrong(error)) if as_json else print_line(str(error))
+        return Exit.USAGE
+    if as_json:
+        print_json(_right(fleet))
+        return Exit.DONE
+    for line in _notes(fleet):
+        print_line(line)
+    return Exit.DONE
+
+
+@manifest.command()
+@json_option
+@pass_ops
+def show(ops: Ops, as_json: bool) -> None:
+    """Show the whole manifest with its defaults filled in; a * marks a default."""
+    fleet = ops.fleet()
+    if as_json:
+        print_json(_as_data(fleet))
+        return
+    print_table(
+        ("fleet", "region", "imports", "file"),
+        [(fleet.name, fleet.region or "-", ", ".join(fleet.imports) or "-", str(fleet.path))],
+    )
+    print_line("")
+    columns = [_column(fleet, queue) for queue in fleet.queues.values()]
+    print_table(
+        ("key", *fleet.queues),
+        [(key, *(column[key] for column in columns)) for key in columns[0]],
+    )
+
+
+@manifest.command()
+@json_option
+def schema(as_json: bool) -> None:  # noqa: ARG001
+    """Print the manifest's JSON Schema, for editors."""
+    from ops.manifest.schema import manifest_schema  # noqa: PLC0415
+
+    print_json(manifest_schema())
+
+
+@manifest.command()
+def reference() -> None:
+    """Print the manifest's reference page in Markdown."""
+    from ops.manifest.reference import manifest_reference  # noqa: PLC0415
+
+    print_line(manifest_reference().rstrip())
+
+
+def _notes(fleet: Fleet) -> list[str]:
+    from worker.promises import cautions, promises  # noqa: PLC0415
+
+    lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {len(fleet.queues)} queues"]
+    sentences: dict[str, list[str]] = {}
+    for name, queue in fleet.queues.items():
+        for sentence in promises(queue):
+            sentences.setdefault(sentence, []).append(name)
+    lines += [f"{', '.join(names)}: note: {sentence}" for sentence, names in sentences.items()]
+    for name, queue in fleet.queues.items():
+        lines += [f"queues.{name}.{c.key}: caution: {c.text}" for c in cautions(queue)]
+    return lines
+
+
+def _right(fleet: Fleet) -> dict[str, Any]:
+    from worker.promises import cautions, promises  # noqa: PLC0415
+
+    queues = {
+        name: {
+            "promises": promises(queue),
+            "cautions": [{"key": c.key, "text": c.text} for c in cautions(queue)],
+        }
+        for name, queue in fleet.queues.items()
+    }
+    return {"file": str(fleet.path), "fleet": fleet.name, "problems": [], "queues": queues}
+
+
+def _wrong(error: ManifestError) -> dict[str, Any]:
+    problems = [{"place": p.place, "what": p.what, "remedy": p.remedy} for p in error.problems]
+    return {"file": error.file, "fleet": None, "problems": problems, "queues": {}}
+
+
+def _as_data(fleet: Fleet) -> dict[str, Any]:
+    data: dict[str, Any] = fleet.model_dump(mode="json")
+    for name, queue in fleet.queues.items():
+        data["queues"][name] |= {
+            "physical_name": fleet.physical_name(name),
+            "dead_letter_name": fleet.dead_letter_name(name),
+            "defaulted": sorted(key for key, _, set_ in _values(queue) if not set_),
+        }
+    return data
+
+
+def _column(fleet: Fleet, queue: Queue) -> dict[str, str]:
+    names = {
+        "on SQS": fleet.physical_name(queue.name),
+        "dead letters": fleet.dead_letter_name(queue.name),
+    }
+    return names | {key: text if set_ else f"{text} *" for key, text, set_ in _values(queue)}
+
+
+def _values(queue: Queue) -> list[tuple[str, str, bool]]:
+    """Return each key of a queue, its value as text, and whether the manifest sets it."""
+    values: list[tuple[str, str, bool]] = []
+    data: dict[str, Any] = queue.model_dump(mode="json", exclude={"name", "slo"})
+    for key, value in data.items():
+        values.append((key, _text(value), key in queue.model_fields_set))
+    for key, value in queue.slo.model_dump(mode="json").items():
+        values.append((f"slo.{key}", _text(value), key in queue.slo.model_fields_set))
+    return values
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,211 @@
+"""`ops node`: the workers on this machine, through their control sockets."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.errors import Exit, OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from ops.node.local import Worker
+
+
+class Within(click.ParamType["timedelta"]):
+    """A duration as the manifest writes it."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read `90s` or `15m`."""
+        from worker.manifest.problems import RefusedValueError  # noqa: PLC0415
+        from worker.manifest.units import parse_duration  # noqa: PLC0415
+
+        try:
+            return parse_duration(value)
+        except RefusedValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _chosen(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose among several workers."""
+    command = click.option("--queue", help="Only the workers of this queue.")(command)
+    command = click.option("--pid", type=int, help="Only the worker with this process id.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@click.group()
+def node() -> None:
+    """Ask and steer the worker on this node."""
+
+
+@node.command()
+@_chosen
+def status(queue: str | None, pid: int | None, as_json: bool) -> int:
+    """Show the workers here: slots, running tasks with ages, last successful poll, release.
+
+    Exits 3 if none is found, or one does not answer.
+    """
+    from ops.node.local import status as ask  # noqa: PLC0415
+
+    answers = [ask(worker) for worker in _workers(queue, pid)]
+    if as_json:
+        print_json({"workers": answers})
+    else:
+        _print(answers)
+    healthy = answers and all(answer["ok"] for answer in answers)
+    return Exit.DONE if healthy else Exit.DRIFTED
+
+
+@node.command()
+@_chosen
+def pause(queue: str | None, pid: int | None, as_json: bool) -> int:
+    """Stop receiving; running tasks go on, what has not begun is handed back."""
+    return _order("pause", queue, pid, as_json)
+
+
+@node.command()
+@_chosen
+def resume(queue: str | None, pid: int | None, as_json: bool) -> int:
+    """Receive again after a pause."""
+    return _order("resume", queue, pid, as_json)
+
+
+@node.command()
+@click.option(
+    "--within",
+    type=Within(),
+    help="Hand back what still runs after this long; else after the queue's drain_budget.",
+)
+@click.option(
+    "--spot",
+    is_flag=True,
+    help="The machine is being reclaimed: hand back also what is on its last receive.",
+)
+@click.option("--wait", is_flag=True, help="Return when the workers have left.")
+@_chosen
+def drain(  # noqa: PLR0917
+    queue: str | None,
+    pid: int | None,
+    as_json: bool,
+    within: timedelta | None,
+    spot: bool,
+    wait: bool,
+) -> int:
+    """Finish what runs, hand back the rest, and end the worker."""
+    workers = _workers(queue, pid)
+    options = {"within_seconds": None if within is None else within.total_seconds(), "spot": spot}
+    code = _order("drain", queue, pid, as_json, **options)
+    if wait and code == Exit.DONE:
+        _wait(workers)
+    return code
+
+
+def _workers(queue: str | None, pid: int | None) -> list[Worker]:
+    from ops.node.local import workers  # noqa: PLC0415
+
+    return workers(queue=queue, pid=pid)
+
+
+def _order(verb: str, queue: str | None, pid: int | None, as_json: bool, **options: Any) -> int:
+    from ops.node.local import order  # noqa: PLC0415
+
+    found = _workers(queue, pid)
+    if not found:
+        raise OpsError(_nobody(queue, pid), Exit.DRIFTED)
+    answers = [order(worker, verb, **options) for worker in found]
+    if as_json:
+        print_json({"workers": answers})
+    else:
+        for answer in answers:
+            said = f"{verb} accepted" if answer["ok"] else answer["error"]
+            print_line(f"{answer['queue']} {answer['pid']}: {said}")
+    return Exit.DONE if all(answer["ok"] for answer in answers) else Exit.FAILED
+
+
+def _wait(workers: list[Worker]) -> None:
+    with progress("draining", len(workers)) as step:
+        for worker in workers:
+            step(f"{worker.queue} {worker.pid}")
+            while worker.alive():
+                time.sleep(0.2)
+    say(f"{len(workers)} left")
+
+
+def _print(answers: list[dict[str, Any]]) -> None:
+    if not answers:
+        say(_nobody(None, None))
+        return
+    print_table(
+        ("queue", "pid", "phase", "busy", "waiting", "last poll", "errors", "lost", "release"),
+        [_row(answer) for answer in answers],
+    )
+    tasks = [(answer, task) for answer in answers for task in answer.get("tasks", ())]
+    if not tasks:
+        return
+    print_line("")
+    print_table(
+        ("task", "id", "running", "waited", "receives"),
+        [
+            (
+                task["task"],
+                task["id"],
+                _seconds(task["age_seconds"]),
+                _seconds(task["waited_seconds"]),
+                str(task["receives"]) + (" (lease lost)" if task["lease_lost"] else ""),
+            )
+            for _, task in tasks
+        ],
+    )
+
+
+def _row(answer: dict[str, Any]) -> tuple[str, ...]:
+    if not answer["ok"]:
+        return (answer["queue"], str(answer["pid"]), answer["error"], *["-"] * 6)
+    phase = answer["phase"]
+    if answer["deadline_in_seconds"] is not None:
+        phase += f" ({_seconds(answer['deadline_in_seconds'])} left)"
+    if "slots" not in answer:
+        return (answer["queue"], str(answer["pid"]), phase, *["-"] * 6)
+    return (
+        answer["queue"],
+        str(answer["pid"]),
+        phase,
+        f"{answer['busy']}/{answer['slots']}",
+        str(answer["buffered"]),
+        _ago(answer["last_poll_age_seconds"]),
+        str(answer["poll_errors"]),
+        str(answer["leases_lost"]),
+        answer["release"] or "-",
+    )
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{_seconds(seconds)} ago"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def _nobody(queue: str | None, pid: int | None) -> str:
+    from worker.control import DIRECTORY_VARIABLE, directory  # noqa: PLC0415
+
+    which = f" of queue {queue}" if queue else ""
+    which += f" with process id {pid}" if pid else ""
+    return (
+        f"{directory()}: expected the socket of a worker{which}, found none: start one, or set "
+        f"{DIRECTORY_VARIABLE} to the folder its worker was given"
+    )

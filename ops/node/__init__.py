@@ -1,0 +1,1 @@
+"""The node: what runs beside a worker and speaks to it."""

@@ -1,0 +1,68 @@
+"""The workers of this machine, found by their control sockets."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worker import control
+
+_NAME = re.compile(r"(?P<name>.+)-(?P<pid>\d+)\.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker's socket; `queue` is `{fleet}-{queue}` until the worker says which part is which."""
+
+    path: Path
+    queue: str
+    pid: int
+
+    def alive(self) -> bool:
+        """Whether its process still runs."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def workers(*, queue: str | None = None, pid: int | None = None) -> list[Worker]:
+    """Return this machine's workers, oldest process id first.
+
+    Sockets whose process is gone (a worker that was killed) are removed on the way.
+    """
+    found = []
+    for path in control.directory().glob("*.sock"):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            continue
+        worker = Worker(path, match["name"], int(match["pid"]))
+        if not worker.alive():
+            path.unlink(missing_ok=True)
+        elif queue in (None, worker.queue) or worker.queue.endswith(f"-{queue}"):
+            found.append(worker)
+    return sorted((w for w in found if pid in (None, w.pid)), key=lambda worker: worker.pid)
+
+
+def status(worker: Worker) -> dict[str, Any]:
+    """Return a worker's own account; `ok` is false and `error` a line where none answers."""
+    return _ask(worker, {"verb": "status"})
+
+
+def order(worker: Worker, verb: str, **options: Any) -> dict[str, Any]:
+    """Give a worker an order and return its answer, as `status` does."""
+    return _ask(worker, {"verb": verb, "reason": "ops node", **options})
+
+
+def _ask(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    known = {"queue": worker.queue, "pid": worker.pid}
+    try:
+        return {**known, **control.ask(worker.path, request)}
+    except control.Unreachable as error:
+        return {**known, "ok": False, "error": str(error)}

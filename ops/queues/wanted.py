@@ -1,0 +1,102 @@
+"""What the manifest wants of each queue on SQS. Pure: no AWS in here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet, Queue
+
+# The most SQS allows, since August 2025. Celery's base64 twice over leaves about 576 KiB of it.
+LARGEST_MESSAGE_BYTES = 1_048_576
+# The longest SQS allows: a dead letter outlives the retention of its source, at most 13 d.
+DEAD_LETTER_RETENTION = timedelta(days=14)
+
+NAME_TAG = "fleet:name"
+ROLE_TAG = "fleet:role"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One queue on SQS as the manifest wants it.
+
+    `attributes` are SQS's names and texts. Its partner, the dead-letter queue of a source or the
+    source of a dead-letter queue, is kept by name: an ARN is known once one of the two exists.
+    `max_receives` is None for a dead-letter queue.
+    """
+
+    name: str
+    attributes: Mapping[str, str]
+    tags: Mapping[str, str]
+    partner: str
+    max_receives: int | None = None
+
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether this is a dead-letter queue."""
+        return self.max_receives is None
+
+    def tie(self, arn: str) -> tuple[str, str]:
+        """Return the attribute that ties it to its partner, and that attribute's text.
+
+        `arn` is the partner's, or any other queue's of the same account and region: the name is
+        all in which they differ.
+        """
+        partner_arn = f"{arn.rpartition(':')[0]}:{self.partner}"
+        if self.is_dead_letter:
+            return "RedriveAllowPolicy", json.dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [partner_arn]}
+            )
+        return "RedrivePolicy", json.dumps(
+            {"deadLetterTargetArn": partner_arn, "maxReceiveCount": self.max_receives}
+        )
+
+
+def wanted(fleet: Fleet) -> tuple[Wanted, ...]:
+    """Return every queue the manifest wants, dead-letter queues first: sources refer to them."""
+    return (
+        *(_dead_letters(fleet, queue) for queue in fleet.queues.values()),
+        *(_source(fleet, queue) for queue in fleet.queues.values()),
+    )
+
+
+def _dead_letters(fleet: Fleet, queue: Queue) -> Wanted:
+    return Wanted(
+        name=fleet.dead_letter_name(queue.name),
+        attributes=MappingProxyType(
+            {
+                "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
+                "MessageRetentionPeriod": _seconds(DEAD_LETTER_RETENTION),
+                "SqsManagedSseEnabled": "true",
+            }
+        ),
+        tags=MappingProxyType({**fleet.tags(queue.name), ROLE_TAG: "dead-letter"}),
+        partner=fleet.physical_name(queue.name),
+    )
+
+
+def _source(fleet: Fleet, queue: Queue) -> Wanted:
+    return Wanted(
+        name=fleet.physical_name(queue.name),
+        attributes=MappingProxyType(
+            {
+                "VisibilityTimeout": _seconds(queue.lease),
+                "ReceiveMessageWaitTimeSeconds": _seconds(queue.poll),
+                "MessageRetentionPeriod": _seconds(queue.retention),
+                "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
+                "SqsManagedSseEnabled": "true",
+            }
+        ),
+        tags=MappingProxyType(fleet.tags(queue.name)),
+        partner=fleet.dead_letter_name(queue.name),
+        max_receives=queue.max_receives,
+    )
+
+
+def _seconds(duration: timedelta) -> str:
+    return str(int(duration.total_seconds()))

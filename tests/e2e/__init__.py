@@ -1,0 +1,1 @@
+"""End-to-end tests: real worker processes against the strict SQS over HTTP."""

@@ -1,0 +1,65 @@
+"""What `ops manifest check` says of pools and of settings with a price."""
+
+from datetime import timedelta
+
+import pytest
+
+from worker.fleet import Queue
+from worker.promises import cautions, promises
+
+
+def a_queue(**keys: object) -> Queue:
+    return Queue.model_validate({"name": "mail", "tasks": ["mail.*"], **keys})
+
+
+def test_prefork_keeps_everything() -> None:
+    (sentence,) = promises(a_queue())
+    assert sentence.startswith("prefork keeps every promise")
+
+
+def test_threads_cannot_end_one_task() -> None:
+    sentences = promises(a_queue(pool="threads"))
+    assert len(sentences) == 2
+    assert sentences[0].startswith("threads cannot end one task")
+    assert "interpreter lock" in sentences[1]
+
+
+def test_solo_keeps_no_poll_open() -> None:
+    sentences = promises(a_queue(pool="solo"))
+    assert sentences[0].startswith("solo cannot end one task")
+    assert sentences[2].startswith("solo keeps no poll open while a task runs")
+
+
+def test_the_defaults_need_no_caution() -> None:
+    assert cautions(a_queue()) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "words"),
+    [
+        ({"pool": "threads", "soft_time_limit": "5m"}, "soft_time_limit", "ignored: threads"),
+        ({"pool": "solo", "soft_time_limit": "5m"}, "soft_time_limit", "ignored: solo"),
+        ({"max_receives": 2}, "max_receives", "after 2 receives"),
+        ({"drain_budget": "59m"}, "drain_budget", "still run 59m after a drain began"),
+        ({"lease": "16m"}, "lease", "hidden for up to 16m"),
+        ({"retention": "1h"}, "retention", "deletes a message 1h after it was sent"),
+    ],
+)
+def test_a_caution(keys: dict[str, str], key: str, words: str) -> None:
+    (caution,) = cautions(a_queue(**keys))
+    assert caution.key == key
+    assert words in caution.text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"soft_time_limit": "5m"},
+        {"max_receives": 3},
+        {"drain_budget": "1h"},
+        {"lease": timedelta(minutes=15)},
+        {"retention": "1h1m"},
+    ],
+)
+def test_no_caution_at_the_border(keys: dict[str, object]) -> None:
+    assert cautions(a_queue(**keys)) == []
