@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,6 +48,7 @@ class Boot:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._queue: Queue | None = None
+        self._flags: Mapping[str, Any] = {}
 
     def import_tasks(self, sender: Celery, **_: Any) -> None:
         """Import the task modules; one that cannot be imported is named in one line."""
@@ -63,10 +65,8 @@ class Boot:
     def choose_queue(self, conf: Any, options: dict[str, Any], **_: Any) -> None:
         """Check ``-Q`` and set what the queue's table says; a flag of the command line wins."""
         queue = self._queue = self._named(options.get("queues"))
+        self._flags = options
         conf.worker_concurrency = queue.concurrency
-        conf.task_time_limit = queue.time_limit.total_seconds()
-        if queue.soft_time_limit is not None:
-            conf.task_soft_time_limit = queue.soft_time_limit.total_seconds()
         conf.worker_max_tasks_per_child = queue.max_tasks_per_child
         if queue.max_memory_per_child is not None:
             # Celery counts in KiB.
@@ -94,18 +94,35 @@ class Boot:
         sender.pool_cls = _pool(sender.pool_cls, queue)
         if sender.pool_cls is symbol_by_name(_POOLS["solo"]):
             sender.concurrency = 1
+        sender.time_limit = self._flags.get("time_limit") or _seconds(queue.time_limit)
+        sender.soft_time_limit = self._flags.get("soft_time_limit") or _seconds(
+            queue.soft_time_limit
+        )
         sender.app.finalize()
         for task in sender.app.tasks.values():
             task.Request = request_class(task.Request)
+            # A limit of the task's own stands.
+            if task.time_limit is None:
+                task.time_limit = sender.time_limit
+            if task.soft_time_limit is None:
+                task.soft_time_limit = sender.soft_time_limit
         from worker.warden import WardenStep  # noqa: PLC0415  # needs the consumer's steps loaded
 
         sender.app.steps["consumer"].add(WardenStep)
 
     def _look_up(self, queue: Queue) -> None:
-        """Refuse a queue that is not there. A broker out of reach is waited for instead."""
-        name = self._fleet.physical_name(queue.name)
+        """Refuse queues that are not there. A broker out of reach is waited for instead."""
+        sqs = Sqs(self._fleet, send_attempts=3)
+        for name in (
+            self._fleet.physical_name(queue.name),
+            self._fleet.dead_letter_name(queue.name),
+        ):
+            if not self._found(sqs, name):
+                return
+
+    def _found(self, sqs: Sqs, name: str) -> bool:
         try:
-            Sqs(self._fleet, send_attempts=3).queue_url(name)
+            sqs.queue_url(name)
         except CALL_ERRORS as error:
             kind = trouble(error)
             if kind is Trouble.NO_QUEUE:
@@ -124,6 +141,12 @@ class Boot:
                     f"found {describe(error)}: give this role the worker's policy"
                 )
             logger.warning("queue %s: not looked up yet: %s", name, describe(error))
+            return False
+        return True
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
 
 
 def _pool(found: Any, queue: Queue) -> Any:

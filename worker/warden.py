@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from celery import bootsteps
+from celery import bootsteps, signals
 from celery.platforms import EX_OK
 from celery.worker import state as celery_state
 from celery.worker.consumer.tasks import Tasks
@@ -149,6 +149,10 @@ class Warden(threading.Thread):
                 "" if self.plan.deadline is None else f", at most {self.plan.deadline - now:.0f} s"
             )
             logger.warning("%s: %s%s", self.plan.phase, order.reason, left)
+        if self.plan.phase is Phase.DRAINING and before.phase is not Phase.DRAINING:
+            signals.worker_shutting_down.send(
+                sender=self._consumer.hostname, sig=order.reason, how="Warm", exitcode=EX_OK
+            )
 
     def standing(self) -> Standing:
         """Return what the worker holds now."""
@@ -256,6 +260,16 @@ class Warden(threading.Thread):
         celery_state.should_stop = EX_OK
         self._consumer.hub.call_soon(_nothing)
 
+    def close(self) -> None:
+        """Leave nothing behind at the process's end, also where that was not ordered."""
+        self.socket_path.unlink(missing_ok=True)
+        engine = self.engine
+        if engine is None or self.plan.phase is Phase.LEAVING:
+            return
+        engine.poller.hold(DRAINING)
+        engine.hand_back_buffered()
+        engine.acks.flush(drain.FLUSH_SECONDS / 2)
+
     def _exit(self, status: int) -> None:
         self.socket_path.unlink(missing_ok=True)
         logging.shutdown()
@@ -279,6 +293,7 @@ class WardenStep(bootsteps.StartStopStep):
         self.warden = Warden(consumer)
         self.warden.take_signals()
         self.warden.start()
+        atexit.register(self.warden.close)
         self._serve(self.warden)
 
     def _serve(self, warden: Warden) -> None:
@@ -289,7 +304,6 @@ class WardenStep(bootsteps.StartStopStep):
         except OSError as error:
             logger.error("no control socket: %s", error)
             return
-        atexit.register(warden.socket_path.unlink, missing_ok=True)
 
 
 def _kill(held: Held) -> None:

@@ -192,7 +192,7 @@ class Engine:
 
     def delete_early(self, held: Held) -> None:
         """Delete a message whose task acknowledges at its start; it keeps its slot till its end."""
-        if held.state is State.ENDING:
+        if held.over:
             return
         held.state = State.ENDING
         self.acks.submit(Acknowledgement(held, Broker.DELETE))
@@ -217,6 +217,8 @@ class Engine:
             self.ledger.drop(held, finished=False)
             return
         seconds = 0
+        if action in (Broker.HAND_BACK, Broker.HIDE):
+            held.state = State.RETURNING
         if action is Broker.HIDE:
             seconds = hide_seconds(lease_seconds=self._lease_seconds, receives=held.receives)
         reason = verdict.reason or Reason(outcome.name, str(outcome))

@@ -11,12 +11,15 @@ from typing import Final
 from worker.sqs import lease as leases
 from worker.sqs.client import Failed, Sqs
 from worker.sqs.errors import CALL_ERRORS, STALE_HANDLE, Trouble, describe, trouble
-from worker.sqs.ledger import Held, Ledger
+from worker.sqs.ledger import Held, Ledger, State
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 1.0
 BATCH: Final = 10
+
+#: What is being handed back must not be hidden anew.
+_RENEWED: Final = frozenset(State) - {State.RETURNING}
 
 
 class Heartbeat(threading.Thread):
@@ -61,7 +64,7 @@ class Heartbeat(threading.Thread):
 
     def _beat(self) -> bool:
         now = time.monotonic()
-        by_lease = {id(held.lease): held for held in self._ledger.held()}
+        by_lease = {id(held.lease): held for held in self._ledger.held(_RENEWED)}
         due = leases.due((held.lease for held in by_lease.values()), now, self._lease_seconds)
         healthy = True
         for start in range(0, len(due), BATCH):
@@ -69,7 +72,7 @@ class Heartbeat(threading.Thread):
                 healthy = False
                 break
         now = time.monotonic()
-        for held in self._ledger.held():
+        for held in self._ledger.held(_RENEWED):
             for _ in leases.lapsed((held.lease,), now):
                 self._lose(held, "it was not renewed in time")
         return healthy
@@ -105,6 +108,8 @@ class Heartbeat(threading.Thread):
             if held.lease.lost or self._ledger.get(held.tag) is not held:
                 return
             held.lease.lost = True
+            if held.over:  # deleted, perhaps: its acknowledgement finds out
+                return
         self._lost(held, why)
 
 

@@ -23,6 +23,7 @@ class State(Enum):
     GIVEN = auto()  # given to Celery for a free slot
     STARTED = auto()  # its task runs
     ENDING = auto()  # the run is over, the broker does not know yet
+    RETURNING = auto()  # being given back: its lease is let go
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +45,11 @@ class Held:
     #: a weak reference to Celery's request, once it has one
     request: Callable[[], Any] | None = None
     withdrawn: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether its run is over."""
+        return self.state in (State.ENDING, State.RETURNING)
 
     @property
     def message_id(self) -> str:
@@ -132,7 +138,7 @@ class Ledger:
     def end(self, held: Held) -> bool:
         """Mark a run as over and free its slot; False if it was over already."""
         with self.changed:
-            if held.state is State.ENDING:
+            if held.over:
                 return False
             held.state = State.ENDING
             self.free(held)

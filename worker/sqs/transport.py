@@ -6,6 +6,10 @@ names every piece this builds on and fails when kombu changes one.
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -31,6 +35,33 @@ SEND_ATTEMPTS: Final = 5
 def register() -> None:
     """Make kombu know the scheme."""
     TRANSPORT_ALIASES[SCHEME] = "worker.sqs.transport:Transport"
+
+
+class LoopCalls:
+    """Calls from any thread onto kombu's event loop.
+
+    Over a socket of its own that the loop reads: without one, under threads and solo, the loop
+    would have nothing to wait for and look round every tenth of a second.
+    """
+
+    def __init__(self, hub: Any) -> None:
+        self._calls: deque[Callable[[], None]] = deque()
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        hub.add_reader(self._reader, self._run)
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        """Have the event loop make a call."""
+        self._calls.append(call)
+        with contextlib.suppress(BlockingIOError):  # then it has enough to wake up for
+            self._writer.send(b"\0")
+
+    def _run(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._reader.recv(4096)
+        while self._calls:
+            self._calls.popleft()()
 
 
 class QueueMissing(Exception):
@@ -107,7 +138,7 @@ class Channel(SQS.Channel):
             self._fleet.queue(queue),
             Sqs(self._fleet),
             deliver=lambda held, payload: self._give(queue, held, payload),
-            call_soon=self.hub.call_soon,
+            call_soon=LoopCalls(self.hub),
             rng=Random(),  # noqa: S311
         )
         self.connection.engine = engine
