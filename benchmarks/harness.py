@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def measure(contestant: Contestant, work: Work) -> Measured:
         control.delay(work.delay_ms / 1000)
         with _worker(contestant, server.url, url) as process:
             parent = psutil.Process(process.pid)
-            _await(control, lambda: control.counts(QUEUE).deleted >= 8, 60)
+            _await(lambda: control.counts(QUEUE).deleted >= 8, 60)
             time.sleep(1.5)
             calls, done, cpu, began = _sample(control, parent)
             time.sleep(work.seconds)
@@ -96,7 +96,7 @@ def measure_idle(contestant: Contestant, seconds: float) -> tuple[float, float]:
         url = _fill(server.url, Work("idle", "bench.noop", (), 0, 0, 8))
         with _worker(contestant, server.url, url) as process:
             family = psutil.Process(process.pid)
-            _await(control, lambda: control.counts(QUEUE).deleted >= 8, 60)
+            _await(lambda: control.counts(QUEUE).deleted >= 8, 60)
             time.sleep(3)
             calls, cpu, began = control.calls().requests(), _cpu_of_all(family), time.monotonic()
             time.sleep(seconds)
@@ -232,7 +232,7 @@ def _worker(
                 process.wait()
 
 
-def _await(control: Control, condition: Any, seconds: float) -> None:
+def _await(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
