@@ -55,7 +55,7 @@ class Boot:
         for module in sender.conf.imports or ():
             try:
                 sender.loader.import_task_module(module)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 first = str(error).splitlines()[0] if str(error) else "no reason given"
                 refuse(
                     f"{self._fleet.path}: imports: expected {module} to import, found "

@@ -78,9 +78,7 @@ class Request(CeleryRequest):
         if soft:
             super().on_timeout(soft, timeout)
             return
-        self._judge(
-            Outcome.TIMED_OUT, Reason("TimeLimitExceeded", f"ran longer than {timeout:g} s")
-        )
+        self._judge(Outcome.TIMED_OUT, _ran_longer(timeout))
         try:
             super().on_timeout(soft, timeout)
         except Exception:
@@ -128,6 +126,9 @@ class Request(CeleryRequest):
         elif isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt):
             self._judge(Outcome.CHILD_DIED, reason)
         elif isinstance(error, TimeLimitExceeded):
+            match error.args:
+                case (int() | float() as seconds,):  # the pool's, which may come before on_timeout
+                    reason = _ran_longer(seconds)
             self._judge(Outcome.TIMED_OUT, reason)
         else:
             self._judge(Outcome.FAILED, reason)
@@ -143,3 +144,7 @@ class Request(CeleryRequest):
             self.acknowledge()
         if self._engine is not None and self._held is not None and not self.task.acks_late:
             self._engine.finished(self._held)
+
+
+def _ran_longer(seconds: float) -> Reason:
+    return Reason("TimeLimitExceeded", f"ran longer than {seconds:g} s")

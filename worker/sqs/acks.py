@@ -212,14 +212,15 @@ class Acknowledger:
         return self._later(again)
 
     def _give_up(self, one: Acknowledgement, code: str) -> None:
-        self.stale_total += 1
         self._ledger.drop(one.held, finished=one.action is Broker.DELETE)
+        if one.action is not Broker.DELETE:
+            return  # what was to be given back is back, if by its lease's end
+        if not one.held.lease.lost:  # else it has been counted
+            self.stale_total += 1
         logger.warning(
-            "lease lost: %s[%s] ended (%s) after SQS had taken the message back (%s); "
-            "it may run again",
+            "lease lost: %s[%s] ended after SQS had taken the message back (%s); it may run again",
             one.held.task,
             one.held.task_id,
-            one.action,
             code,
         )
 

@@ -107,9 +107,9 @@ class Heartbeat(threading.Thread):
         with self._ledger.changed:
             if held.lease.lost or self._ledger.get(held.tag) is not held:
                 return
-            held.lease.lost = True
             if held.over:  # deleted, perhaps: its acknowledgement finds out
                 return
+            held.lease.lost = True
         self._lost(held, why)
 
 

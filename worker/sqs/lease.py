@@ -72,7 +72,7 @@ def extension_seconds(lease: Lease, now: float, lease_seconds: float) -> int | N
         return None
     left = int(lease.received_at + CAP_SECONDS - now)
     ask = min(int(lease_seconds), left)
-    return ask if now + ask > lease.expires_at else None
+    return ask if ask > 0 and now + ask > lease.expires_at else None
 
 
 def renewed(lease: Lease, now: float, seconds: float) -> None:

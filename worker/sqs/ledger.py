@@ -61,8 +61,8 @@ class Held:
 class Ledger:
     """The messages held, counted as they move. Every method takes the one lock.
 
-    ``changed`` is notified whenever something may have become possible: a slot freed, a message
-    arrived, a poll ended.
+    ``changed`` is notified when there may be room for a poll; one waiter is woken, and wakes the
+    next if there is room for more.
     """
 
     changed: threading.Condition = field(
@@ -141,7 +141,8 @@ class Ledger:
             if held.over:
                 return False
             held.state = State.ENDING
-            self.free(held)
+            self._occupying.discard(held)
+            self.changed.notify()
             return True
 
     def free(self, held: Held) -> None:
@@ -149,7 +150,7 @@ class Ledger:
         with self.changed:
             if held in self._occupying:
                 self._occupying.discard(held)
-                self.changed.notify_all()
+                self.changed.notify()
 
     def drop(self, held: Held, *, finished: bool) -> None:
         """Forget a message; remember its id if it was ``finished`` here."""
@@ -161,7 +162,6 @@ class Ledger:
                 self._finished[held.message_id] = None
                 while len(self._finished) > REMEMBERED:
                     self._finished.popitem(last=False)
-            self.changed.notify_all()
 
     def was_finished(self, message_id: str) -> bool:
         """Whether a message with this id was finished here and its delete was sent."""

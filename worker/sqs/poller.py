@@ -48,7 +48,8 @@ class Poller:
         self._received = received
         self._rng = rng
         self._threads: list[threading.Thread] = []
-        self._stopped = False
+        self._ended = False
+        self._retry_at = 0.0
         self._holds: set[str] = set()
         self._asked = 0
         self._deep = False
@@ -70,7 +71,7 @@ class Poller:
     def stop(self) -> None:
         """Open no more polls and end the threads as theirs return."""
         with self._ledger.changed:
-            self._stopped = True
+            self._ended = True
             self._ledger.changed.notify_all()
 
     def hold(self, reason: str) -> None:
@@ -99,19 +100,19 @@ class Poller:
         while (asked := self._wait_for_room()) is not None:
             count, wait = asked
             try:
-                messages = self._poll(count, wait)
+                self._poll(count, wait)
             finally:
                 with self._ledger.changed:
                     self.open_polls -= 1
                     self._asked -= count
-                    self._ledger.changed.notify_all()
-            if messages is None:
-                self._back_off()
 
     def _wait_for_room(self) -> tuple[int, int] | None:
         """Wait until a poll is due; return the count to ask for and the seconds to wait."""
         with self._ledger.changed:
-            while not self._stopped:
+            while not self._ended:
+                if (left := self._retry_at - time.monotonic()) > 0:
+                    self._ledger.changed.wait(left)
+                    continue
                 count = 0 if self._holds else grant(self._load())
                 if count:
                     wait = SECOND_WAIT_SECONDS if self.open_polls else self._wait_seconds
@@ -120,6 +121,7 @@ class Poller:
                     self.polls_total += 1
                     if self._deep and self.open_polls == len(self._threads) < MOST_POLLS:
                         self._add_thread()
+                    self._ledger.changed.notify()
                     return count, min(wait, self._wait_seconds)
                 self._ledger.changed.wait()
             return None
@@ -136,8 +138,7 @@ class Poller:
             most_polls=MOST_POLLS,
         )
 
-    def _poll(self, count: int, wait: int) -> Sequence[ReceivedMessage] | None:
-        """Hold one poll; None if it failed."""
+    def _poll(self, count: int, wait: int) -> None:
         try:
             messages = self._sqs.receive(
                 self._queue_url(),
@@ -149,20 +150,21 @@ class Poller:
                 self._received(messages)
         except CALL_ERRORS as error:
             self._failed(error)
-            return None
+            return
         except Exception as error:
             logger.exception("poll: unexpected failure")
             self._failed(error)
-            return None
+            return
         if self._failures:
             logger.warning("poll: receiving again after %d failures", self._failures)
         self._failures = 0
         self._deep = bool(messages)
         self.last_success = time.monotonic()
-        return messages
 
     def _failed(self, error: BaseException) -> None:
-        self._failures += 1
+        with self._ledger.changed:
+            self._failures += 1
+            self._retry_at = time.monotonic() + wait_seconds(self._failures, self._rng)
         self.errors_total += 1
         self._deep = False
         self.last_error = describe(error)
@@ -170,10 +172,3 @@ class Poller:
             logger.warning("poll: failure %d, trying again: %s", self._failures, self.last_error)
         if trouble(error) is Trouble.CREDENTIALS:
             self._sqs.refresh()
-
-    def _back_off(self) -> None:
-        """Wait out a failure; holding the condition would keep the others from working."""
-        until = time.monotonic() + wait_seconds(max(1, self._failures), self._rng)
-        with self._ledger.changed:
-            while not self._stopped and (left := until - time.monotonic()) > 0:
-                self._ledger.changed.wait(left)
