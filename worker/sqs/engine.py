@@ -50,6 +50,7 @@ class Engine:
     ) -> None:
         self.queue = queue
         self.ledger = Ledger()
+        self._sqs = sqs
         self._deliver = deliver
         self._call_soon = call_soon
         self._pumping = False
@@ -75,6 +76,7 @@ class Engine:
 
     def start(self, slots: int) -> None:
         """Start the threads and poll for ``slots`` slots."""
+        self._sqs.prepare(int(self.queue.poll.total_seconds()))
         self.poller.slots = slots
         self.heartbeat.start()
         self.acks.start()
