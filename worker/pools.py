@@ -48,9 +48,12 @@ class ThreadPool(thread.TaskPool):
     """Celery's thread pool on ``run``."""
 
     def on_apply(self, target: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-        """Hand a task to a thread."""
-        future = self.executor.submit(run, target, args or (), kwargs, **options)
-        return thread.ApplyResult(future)
+        """Hand a task to a thread; return its future.
+
+        Celery keeps a weak reference of what is returned, and the executor keeps the future for
+        as long as it waits; Celery's own wrapper would be gone at once.
+        """
+        return self.executor.submit(run, target, args or (), kwargs, **options)
 
 
 class SoloPool(solo.TaskPool):

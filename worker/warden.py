@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import logging
 import os
 import selectors
@@ -77,6 +78,9 @@ class Warden(threading.Thread):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        # A child would write its own signals there: billiard's end by a SIGTERM to themselves
+        # when they are replaced, and that is no order to this process.
+        os.register_at_fork(after_in_child=_hear_no_signals)
 
     def order(self, order: Order) -> None:
         """Give an order; returns at once."""
@@ -144,7 +148,7 @@ class Warden(threading.Thread):
         self.plan = drain.ordered(before, order, now, budget)
         if self.plan.spot and engine is not None:
             engine.under_spot_deadline()
-        if self.plan is not before:
+        if self.plan != before:
             left = (
                 "" if self.plan.deadline is None else f", at most {self.plan.deadline - now:.0f} s"
             )
@@ -293,6 +297,10 @@ class WardenStep(bootsteps.StartStopStep):
         self.warden = Warden(consumer)
         self.warden.take_signals()
         self.warden.start()
+        # Celery collects garbage before every fork, on the event loop. What has been loaded by
+        # now stays to the end: taken out of the count, a collection is quick.
+        gc.collect()
+        gc.freeze()
         atexit.register(self.warden.close)
         self._serve(self.warden)
 
@@ -310,6 +318,11 @@ def _kill(held: Held) -> None:
     if held.pid is not None and held.pid != os.getpid():
         with contextlib.suppress(ProcessLookupError):
             os.kill(held.pid, signal.SIGKILL)
+
+
+def _hear_no_signals() -> None:
+    with contextlib.suppress(ValueError):  # not the main thread, and so without handlers
+        signal.set_wakeup_fd(-1)
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 from worker.sqs.ledger import Held, State
@@ -30,8 +31,8 @@ def _job(request: Any) -> Any:
 
 def _unqueue(pool: Any, job: Any) -> bool:
     """Remove a job that no child or thread has taken; False if one has."""
-    if (future := getattr(job, "f", None)) is not None:
-        return bool(future.cancel())
+    if isinstance(job, Future):
+        return job.cancel()
     waiting: Any = getattr(getattr(pool, "_pool", None), "outbound_buffer", ())
     if job not in waiting:
         return False
