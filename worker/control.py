@@ -6,6 +6,7 @@ line: the request ``{"verb": "status"}``, the answer ``{"ok": true, ...}``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -69,7 +70,7 @@ def parse(line: bytes) -> tuple[str, Order | None]:
     """Return the verb and, unless it is ``status``, the order. Raises ``BadRequest``."""
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("expected one JSON object a line") from None
     verb = request.get("verb") if isinstance(request, dict) else None
     if verb == "status":
@@ -118,7 +119,8 @@ class _Handler(socketserver.StreamRequestHandler):
             self._answer({"ok": True, "accepted": verb})
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        self.wfile.write(json.dumps(answer).encode() + b"\n")
+        with contextlib.suppress(OSError):  # the asker has hung up
+            self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
 def serve(path: Path, order: Callable[[Order], None], status: Callable[[], dict[str, Any]]) -> None:

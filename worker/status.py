@@ -6,8 +6,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from worker.sqs.ledger import State
-
 if TYPE_CHECKING:
     from worker.drain import Plan
     from worker.sqs.engine import Engine
@@ -67,8 +65,8 @@ def status(
                 "receives": one.receives,
                 "lease_lost": one.lease.lost,
             }
-            for one in held
-            if one.state is State.STARTED and one.started_at is not None
+            for one in engine.ledger.occupying()
+            if one.started_at is not None
         ],
     }
 

@@ -17,31 +17,23 @@ from typing import Any, Final
 
 from celery import bootsteps, signals
 from celery.platforms import EX_OK
-from celery.worker import state as celery_state
 from celery.worker.consumer.tasks import Tasks
 
 from worker import control, drain
 from worker.drain import Do, Order, Phase, Plan, Standing, Verb
+from worker.ending import Ending
 from worker.outcomes import Outcome, Reason, Verdict
 from worker.pools import pool_name
 from worker.sqs.engine import DRAINING, PAUSED, Engine
 from worker.sqs.ledger import Held, State
 from worker.sqs.transport import OPTION
 from worker.status import status
-from worker.withdrawal import withdraw
 
 logger = logging.getLogger(__name__)
 
 #: How often the warden looks while nothing happens, and while it drains.
 TICK_SECONDS: Final = 1.0
 DRAIN_TICK_SECONDS: Final = 0.05
-
-#: Celery's own shutdown, once nothing is held, gets this long before the process is left.
-SHUTDOWN_SECONDS: Final = 15.0
-
-#: A process that cannot end one task without the others leaves with this status, for its
-#: supervisor to start another (EX_TEMPFAIL of sysexits.h).
-EX_LEFT: Final = 75
 
 #: Prefork children are ended by Celery at their limit; the warden does it when Celery does not.
 PREFORK_GRACE_SECONDS: Final = 10.0
@@ -64,6 +56,7 @@ class Warden(threading.Thread):
         self._writer.setblocking(False)
         self._interrupts = 0
         self._prefork = self._pool == "prefork"
+        self._ending = Ending(consumer, prefork=self._prefork, at_exit=self._remove_socket)
         self._lost: deque[Held] = deque()
         self.plan = Plan(since=time.monotonic())
 
@@ -175,7 +168,9 @@ class Warden(threading.Thread):
     def _do(self, do: Do) -> None:
         engine = self.engine
         if do is Do.LEAVE:
-            self._leave(engine)
+            self.plan = Plan(Phase.LEAVING, self.plan.reason, time.monotonic())
+            self._transport.closed = True
+            self._ending.orderly(engine)
         elif engine is None:
             return
         elif do is Do.RECEIVE:
@@ -184,30 +179,11 @@ class Warden(threading.Thread):
             engine.poller.hold(DRAINING if self.plan.phase is Phase.DRAINING else PAUSED)
             engine.hand_back_buffered()
         elif do is Do.WITHDRAW:
-            self._consumer.hub.call_soon(lambda: self._withdraw(engine))
+            self._ending.withdraw(engine)
         elif do is Do.CUT_OFF:
-            self._cut_off(engine)
+            self._ending.cut_off(engine, f"ended by the worker's drain ({self.plan.reason})")
 
-    def _withdraw(self, engine: Engine) -> None:
-        for held in engine.ledger.held((State.GIVEN,)):
-            if engine.spare(held) and withdraw(self._consumer.pool, held):
-                engine.settle(held, Verdict(Outcome.NOT_STARTED))
-
-    # -- ends ------------------------------------------------------------------------------------
-
-    def _cut_off(self, engine: Engine) -> None:
-        """End what still runs, and hand it back."""
-        reason = Reason("CutOff", f"ended by the worker's drain ({self.plan.reason})")
-        if not self._prefork:
-            self._leave_at_once(engine, reason, EX_OK)
-        held = engine.ledger.occupying()
-        for one in held:
-            one.withdrawn = True
-            _kill(one)
-        engine.cut_off(held, reason)
-        for one in held:
-            engine.ledger.free(one)
-        logger.warning("cut off: %d tasks handed back", len(held))
+    # -- tasks that must end --------------------------------------------------------------------
 
     def _lease_lost(self, held: Held) -> None:
         """End a task whose lease is gone, where the manifest says so. Any thread."""
@@ -219,7 +195,7 @@ class Warden(threading.Thread):
             held = self._lost.popleft()
             if held.state is State.STARTED:
                 logger.warning("ending %s[%s]: its lease is lost", held.task, held.task_id)
-                self._end_one(engine, held, Verdict(Outcome.LEASE_LOST))
+                self._ending.one(engine, held, Verdict(Outcome.LEASE_LOST))
 
     def _end_overdue(self, engine: Engine, now: float) -> None:
         grace = PREFORK_GRACE_SECONDS if self._prefork else 0.0
@@ -227,46 +203,11 @@ class Warden(threading.Thread):
             limit = f"ran longer than {held.time_limit_seconds:g} s"
             logger.error("ending %s[%s]: it %s", held.task, held.task_id, limit)
             verdict = Verdict(Outcome.TIMED_OUT, Reason("TimeLimitExceeded", limit))
-            self._end_one(engine, held, verdict)
-
-    def _end_one(self, engine: Engine, held: Held, verdict: Verdict) -> None:
-        """End one task: its child, or where it has none, this process."""
-        engine.settle(held, verdict)
-        if self._prefork:
-            _kill(held)
-            return
-        reason = Reason("CutOff", f"its worker left to end {held.task}[{held.task_id}]")
-        self._leave_at_once(engine, reason, EX_LEFT)
-
-    def _leave_at_once(self, engine: Engine, reason: Reason, status: int) -> None:
-        """Leave a process whose tasks cannot be ended one by one: flush, hand back, exit."""
-        engine.poller.hold(DRAINING)
-        engine.hand_back_buffered()
-        engine.acks.flush(drain.FLUSH_SECONDS / 2)
-        engine.cut_off(engine.ledger.held((State.GIVEN, State.STARTED)), reason)
-        engine.acks.flush(drain.FLUSH_SECONDS / 2)
-        logger.warning("leaving with status %d: %s", status, reason.text)
-        self._exit(status)
-
-    def _leave(self, engine: Engine | None) -> None:
-        """End the worker, once nothing is held: flush, and let Celery shut down."""
-        self.plan = Plan(Phase.LEAVING, self.plan.reason, time.monotonic())
-        self._transport.closed = True
-        if engine is not None:
-            if not engine.acks.flush(drain.FLUSH_SECONDS):
-                logger.error("%d acknowledgements were not confirmed", engine.acks.backlog)
-            engine.poller.stop()
-            engine.heartbeat.stop()
-            engine.acks.stop()
-        fallback = threading.Timer(SHUTDOWN_SECONDS, self._exit, (EX_OK,))
-        fallback.daemon = True
-        fallback.start()
-        celery_state.should_stop = EX_OK
-        self._consumer.hub.call_soon(_nothing)
+            self._ending.one(engine, held, verdict)
 
     def close(self) -> None:
         """Leave nothing behind at the process's end, also where that was not ordered."""
-        self.socket_path.unlink(missing_ok=True)
+        self._remove_socket()
         engine = self.engine
         if engine is None or self.plan.phase is Phase.LEAVING:
             return
@@ -274,10 +215,8 @@ class Warden(threading.Thread):
         engine.hand_back_buffered()
         engine.acks.flush(drain.FLUSH_SECONDS / 2)
 
-    def _exit(self, status: int) -> None:
+    def _remove_socket(self) -> None:
         self.socket_path.unlink(missing_ok=True)
-        logging.shutdown()
-        os._exit(status)
 
     def status(self) -> dict[str, Any]:
         """Return what ``ops node status`` shows."""
@@ -314,16 +253,6 @@ class WardenStep(bootsteps.StartStopStep):
             return
 
 
-def _kill(held: Held) -> None:
-    if held.pid is not None and held.pid != os.getpid():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(held.pid, signal.SIGKILL)
-
-
 def _hear_no_signals() -> None:
     with contextlib.suppress(ValueError):  # not the main thread, and so without handlers
         signal.set_wakeup_fd(-1)
-
-
-def _nothing() -> None:
-    """Wake the event loop."""

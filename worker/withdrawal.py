@@ -16,21 +16,19 @@ def withdraw(pool: Any, held: Held) -> bool:
     """
     if held.state is not State.GIVEN:
         return False
-    request = held.request() if held.request is not None else None
-    job = _job(request)
-    if job is not None and not _unqueue(pool, job):
+    if not unqueue(pool, held):
         return False
     held.withdrawn = True
     return True
 
 
-def _job(request: Any) -> Any:
+def unqueue(pool: Any, held: Held) -> bool:
+    """Remove a message's job from the pool; False if a child or thread has taken it."""
+    request = held.request() if held.request is not None else None
     reference = getattr(request, "_apply_result", None)
-    return reference() if reference is not None else None
-
-
-def _unqueue(pool: Any, job: Any) -> bool:
-    """Remove a job that no child or thread has taken; False if one has."""
+    job = reference() if reference is not None else None
+    if job is None:  # not with the pool yet
+        return True
     if isinstance(job, Future):
         return job.cancel()
     waiting: Any = getattr(getattr(pool, "_pool", None), "outbound_buffer", ())

@@ -102,18 +102,23 @@ class Acknowledger:
         return any(one.action is not Broker.DELETE for one in acknowledgements)
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Send everything now; wait until it is sent. False if time ran out before."""
+        """Send everything now; wait until it is sent. False if time ran out before.
+
+        What fails meanwhile is tried again with backoff, which starts anew.
+        """
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
             self._flushing = True
+            for one in self._waiting:
+                one.failures, one.not_before = 0, 0.0
             self._changed.notify_all()
             while self._waiting or self._sending:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    return False
+                    break
                 self._changed.wait(left)
             self._flushing = False
-            return True
+            return not (self._waiting or self._sending)
 
     def stop(self) -> None:
         """End the threads; what is not sent stays unsent, and its lease lapses."""
@@ -149,7 +154,7 @@ class Acknowledger:
         with self._changed:
             while not self._stopped:
                 now = time.monotonic()
-                ready = [one for one in self._waiting if self._flushing or one.not_before <= now]
+                ready = [one for one in self._waiting if one.not_before <= now]
                 batch = self._batch(ready, now)
                 if batch:
                     chosen = set(map(id, batch))

@@ -156,5 +156,12 @@ class Sqs:
 
     def _batch(self, call: str, url: str, entries: list[dict[str, Any]]) -> list[Failed]:
         method: Callable[..., Any] = getattr(self.client(), call)
-        failed: list[Failed] = method(QueueUrl=url, Entries=entries).get("Failed", [])
-        return failed
+        answer = method(QueueUrl=url, Entries=entries)
+        failed: list[Failed] = answer.get("Failed", [])
+        # botocore takes an answer cut short for one that says nothing; that confirms no entry.
+        said = {entry["Id"] for entry in (*failed, *answer.get("Successful", []))}
+        return [*failed, *(_unconfirmed(e["Id"]) for e in entries if e["Id"] not in said)]
+
+
+def _unconfirmed(entry_id: str) -> Failed:
+    return {"Id": entry_id, "Code": "Unconfirmed", "SenderFault": False}

@@ -15,16 +15,14 @@ from worker.sqs import lease as leases
 from worker.sqs.acks import Acknowledgement, Acknowledger
 from worker.sqs.client import ReceivedMessage, Sqs
 from worker.sqs.deadletter import Copier
-from worker.sqs.envelope import Envelope, Undecodable, decode
+from worker.sqs.envelope import Envelope, decode
+from worker.sqs.headers import Undecodable
 from worker.sqs.heartbeat import Heartbeat
 from worker.sqs.ledger import Held, Ledger, State
-from worker.sqs.poll import AHEAD_SECONDS, ahead
+from worker.sqs.lookahead import STALE_SECONDS, LookAhead
 from worker.sqs.poller import Poller
 
 logger = logging.getLogger(__name__)
-
-#: How much of a new run's time enters the average that sizes the look-ahead.
-_SMOOTHING: Final = 0.1
 
 DRAINING: Final = "draining"
 PAUSED: Final = "paused"
@@ -57,7 +55,7 @@ class Engine:
         self._pump_scheduled = False
         self._loop_thread: int | None = None
         self._lease_seconds = queue.lease.total_seconds()
-        self._run_seconds: float | None = None
+        self._ahead = LookAhead(queue.prefetch == "auto")
         self._spot = False
         self.leases_lost_total = 0
         #: called with a message whose lease was lost, where the manifest ends its task
@@ -86,7 +84,7 @@ class Engine:
         """Change the number of slots."""
         with self.ledger.changed:
             self.poller.slots = slots
-            self._size_ahead()
+            self.poller.ahead = self._ahead.messages(slots)
             self.ledger.changed.notify_all()
         self._pump_soon()
 
@@ -103,7 +101,9 @@ class Engine:
     def _take_in(self, message: ReceivedMessage, now: float) -> None:
         lease = leases.opened(message["ReceiptHandle"], now, self._lease_seconds)
         receives = int(message["Attributes"].get("ApproximateReceiveCount", "1"))
-        if (known := self.ledger.find(message["MessageId"])) is not None:
+        known = self.ledger.find(message["MessageId"])
+        # (One that is being handed back may be here again before SQS's answer to that is.)
+        if known is not None and known.state is not State.RETURNING:
             # Its lease lapsed and it came back to us: the run under way goes on with this one.
             lease.ends_at = known.lease.ends_at
             known.lease, known.message, known.receives = lease, message, receives
@@ -207,7 +207,9 @@ class Engine:
     def _end(self, held: Held, verdict: Verdict) -> None:
         if not self.ledger.end(held):
             return
-        self._measure(held)
+        if held.started_at is not None:
+            self._ahead.ran(time.monotonic() - held.started_at)
+            self.poller.ahead = self._ahead.messages(self.poller.slots)
         outcome = verdict.outcome
         action = broker_action(
             outcome,
@@ -225,18 +227,6 @@ class Engine:
             seconds = hide_seconds(lease_seconds=self._lease_seconds, receives=held.receives)
         reason = verdict.reason or Reason(outcome.name, str(outcome))
         self.acks.submit(Acknowledgement(held, action, seconds, reason))
-
-    def _measure(self, held: Held) -> None:
-        if held.started_at is None or self.queue.prefetch != "auto":
-            return
-        took = time.monotonic() - held.started_at
-        known = self._run_seconds
-        self._run_seconds = took if known is None else known + _SMOOTHING * (took - known)
-        self._size_ahead()
-
-    def _size_ahead(self) -> None:
-        if self.queue.prefetch == "auto":
-            self.poller.ahead = ahead(self.poller.slots, self._run_seconds)
 
     def _lease_lost(self, held: Held, why: str) -> None:
         self.leases_lost_total += 1
@@ -292,11 +282,10 @@ class Engine:
     def _shrink_ahead(self, now: float) -> None:
         """Hand back look-ahead that tasks slower than those measured would let wait."""
         waiting = self.ledger.held((State.BUFFERED,))
-        if not waiting or now - waiting[0].lease.received_at < 2 * AHEAD_SECONDS:
+        if not waiting or now - waiting[0].lease.received_at < STALE_SECONDS:
             return
         ages = [now - h.started_at for h in self.ledger.held((State.STARTED,)) if h.started_at]
-        slow = max([self._run_seconds or 0.0, *ages])
-        self.poller.ahead = ahead(self.poller.slots, slow)
+        self.poller.ahead = self._ahead.messages(self.poller.slots, max(ages, default=0.0))
         excess = len(waiting) - self.poller.ahead
         if excess > 0:
             self.hand_back_buffered(excess)
@@ -305,7 +294,7 @@ class Engine:
         """Return the messages whose tasks have run longer than their time limit."""
         return [
             held
-            for held in self.ledger.held((State.STARTED,))
+            for held in self.ledger.occupying()  # also what is deleted already, and still runs
             if held.started_at is not None
             and held.time_limit_seconds is not None
             and now - held.started_at > held.time_limit_seconds

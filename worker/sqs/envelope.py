@@ -11,14 +11,16 @@ import base64
 import binascii
 import bz2
 import json
-import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from celery.utils.time import maybe_iso8601
 from kombu.utils.json import loads
+
+from worker.sqs.headers import Undecodable, check_headers, expect, shown
+
+__all__ = ["Envelope", "Undecodable", "decode"]
 
 #: What a compressed body may inflate to. SQS takes 1 MiB, and zlib shrinks at most about 1000:1.
 #: Decoded, JSON takes up to 25 times its size (three bytes of ``{},`` make a dict and its place in
@@ -28,10 +30,6 @@ INFLATED_AT_MOST_BYTES: Final = 16 * 1024 * 1024
 _JSON_TYPE: Final = "application/json"
 #: A tuple: what is looked for in it may be of any JSON type, and a set would want it hashable.
 _UTF8: Final = ("utf-8", "utf8", "us-ascii")
-
-
-class Undecodable(Exception):
-    """A message that is no task of Celery's protocol 2; the text says what was found where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +59,20 @@ def decode(body: str) -> Envelope:
 
 def _decode(body: str) -> Envelope:
     envelope = _json(_text(body, "body"), "body")
-    _expect(isinstance(envelope, dict), "body", "a JSON object", envelope)
+    expect(isinstance(envelope, dict), "body", "a JSON object", envelope)
     headers = envelope.get("headers")
-    _expect(isinstance(headers, dict), "headers", "an object", headers)
+    expect(isinstance(headers, dict), "headers", "an object", headers)
     properties = envelope.get("properties")
-    _expect(isinstance(properties, dict), "properties", "an object", properties)
-    _expect(
+    expect(isinstance(properties, dict), "properties", "an object", properties)
+    expect(
         envelope.get("content-type") == _JSON_TYPE,
         "content-type",
         _JSON_TYPE,
         envelope.get("content-type"),
     )
     encoding = envelope.get("content-encoding")
-    _expect(encoding is None or encoding in _UTF8, "content-encoding", "utf-8", encoding)
-    _check_headers(headers)
+    expect(encoding is None or encoding in _UTF8, "content-encoding", "utf-8", encoding)
+    check_headers(headers)
     text = _inner_text(envelope.get("body"), properties, headers)
     _check_inner(_json(text, "body of the task"))
     delivery = properties.get("delivery_info")
@@ -124,10 +122,10 @@ def _json(text: str, place: str) -> Any:
 
 
 def _inner_text(body: object, properties: Mapping[str, Any], headers: Mapping[str, Any]) -> str:
-    _expect(isinstance(body, str), "body of the task", "a string", body)
+    expect(isinstance(body, str), "body of the task", "a string", body)
     assert isinstance(body, str)  # noqa: S101  # for the type checker: checked above
     encoding = properties.get("body_encoding")
-    _expect(
+    expect(
         encoding is None or encoding == "base64" or encoding in _UTF8,
         "properties.body_encoding",
         "base64 or utf-8",
@@ -158,7 +156,7 @@ def _inflate(raw: bytes, compression: object) -> bytes:
         return _bounded(lambda: bz2_inflater.decompress(raw, INFLATED_AT_MOST_BYTES + 1))
     raise Undecodable(
         f"headers.compression: expected application/x-gzip or application/x-bz2, "
-        f"found {_shown(compression)}"
+        f"found {shown(compression)}"
     )
 
 
@@ -176,7 +174,7 @@ def _bounded(inflate: Callable[[], bytes]) -> bytes:
 
 def _check_inner(inner: object) -> None:
     """Check ``[args, kwargs, embed]``."""
-    _expect(
+    expect(
         isinstance(inner, list) and len(inner) == 3,
         "body of the task",
         "[args, kwargs, embed]",
@@ -184,15 +182,15 @@ def _check_inner(inner: object) -> None:
     )
     assert isinstance(inner, list)  # noqa: S101
     args, kwargs, embed = inner
-    _expect(isinstance(args, list), "args", "a list", args)
-    _expect(isinstance(kwargs, dict), "kwargs", "an object", kwargs)
-    _expect(embed is None or isinstance(embed, dict), "embed", "an object", embed)
+    expect(isinstance(args, list), "args", "a list", args)
+    expect(isinstance(kwargs, dict), "kwargs", "an object", kwargs)
+    expect(embed is None or isinstance(embed, dict), "embed", "an object", embed)
     for key, wanted in _EMBEDDED.items():
         value = (embed or {}).get(key)
-        _expect(value is None or isinstance(value, wanted), f"embed.{key}", wanted.__name__, value)
+        expect(value is None or isinstance(value, wanted), f"embed.{key}", wanted.__name__, value)
         if isinstance(value, list):
             for item in value:
-                _expect(isinstance(item, dict), f"embed.{key}", "a list of signatures", item)
+                expect(isinstance(item, dict), f"embed.{key}", "a list of signatures", item)
 
 
 _EMBEDDED: Final[Mapping[str, type]] = {
@@ -203,91 +201,5 @@ _EMBEDDED: Final[Mapping[str, type]] = {
 }
 
 
-def _check_headers(headers: Mapping[str, Any]) -> None:
-    for key, (check, wanted) in _HEADERS.items():
-        _expect(check(headers.get(key)), f"headers.{key}", wanted, headers.get(key))
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 1024
-
-
-def _is_string_or_none(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_seconds_or_none(value: object) -> bool:
-    if value is None:
-        return True
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and 0 <= value <= 366 * 86400
-    )
-
-
-def _is_timelimit(value: object) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_seconds_or_none, value))
-
-
-def _is_moment(value: object) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, str):
-        return False
-    try:
-        return maybe_iso8601(value) is not None  # Celery's own reader, which is stricter
-    except (ValueError, OverflowError):
-        return False
-
-
-def _is_count(value: object) -> bool:
-    return value is None or (
-        isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-    )
-
-
-def _is_strings(value: object) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(v, str) for v in value))
-
-
-def _is_object_or_none(value: object) -> bool:
-    return value is None or isinstance(value, dict)
-
-
-_HEADERS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
-    "task": (_is_name, "the task's name"),
-    "id": (_is_name, "the task's id"),
-    "root_id": (_is_string_or_none, "a task's id"),
-    "parent_id": (_is_string_or_none, "a task's id"),
-    "group": (_is_string_or_none, "a group's id"),
-    "group_index": (_is_count, "a whole number"),
-    "eta": (_is_moment, "an ISO 8601 time"),
-    "expires": (_is_moment, "an ISO 8601 time"),
-    "retries": (_is_count, "a whole number"),
-    "timelimit": (_is_timelimit, "[hard, soft] in seconds"),
-    "shadow": (_is_string_or_none, "a name"),
-    "stamped_headers": (_is_strings, "a list of names"),
-    "stamps": (_is_object_or_none, "an object"),
-}
-
-
 def _string_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _expect(holds: bool, place: str, wanted: str, found: object) -> None:
-    if not holds:
-        raise Undecodable(f"{place}: expected {wanted}, found {_shown(found)}")
-
-
-def _shown(value: object) -> str:
-    """Name a value's kind, and no more of it than an operator needs: it may hold secrets."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return f"a string of {len(value)} characters"
-    return f"a {type(value).__name__}"
