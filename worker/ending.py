@@ -65,6 +65,9 @@ class Ending:
 
     def one(self, engine: Engine, held: Held, verdict: Verdict) -> None:
         """End one task: its child, or where it has none, the process."""
+        if not self._prefork:
+            # Before the slot is free: a poll opened for it would be hung up on.
+            engine.poller.hold(DRAINING)
         engine.settle(held, verdict)
         if self._prefork:
             _kill(held)

@@ -90,8 +90,11 @@ class Warden(threading.Thread):
             self._orders.append(Order(Verb.HAND_BACK, name))
         elif number == signal.SIGINT:
             self._interrupts += 1
-            verb = Verb.DRAIN if self._interrupts == 1 else Verb.HAND_BACK
-            self._orders.append(Order(verb, name if verb is Verb.DRAIN else f"a second {name}"))
+            if self._interrupts == 1:
+                hint = f"{name} (a second one hands everything back now)"
+                self._orders.append(Order(Verb.DRAIN, hint))
+            else:
+                self._orders.append(Order(Verb.HAND_BACK, f"a second {name}"))
         elif number in (signal.SIGTERM, signal.SIGHUP):
             self._orders.append(Order(Verb.DRAIN, name))
 

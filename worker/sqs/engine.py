@@ -163,6 +163,9 @@ class Engine:
                 sent_timestamp=int(held.sent_at_epoch_seconds * 1000),
                 receive_count=held.receives,
                 message_id=held.message_id,
+                # A retry goes where its message was, whatever queue it was first sent to.
+                exchange="",
+                routing_key=self.queue.name,
             )
             try:
                 self._deliver(held, payload)

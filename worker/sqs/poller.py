@@ -139,6 +139,7 @@ class Poller:
         )
 
     def _poll(self, count: int, wait: int) -> None:
+        began = time.monotonic()
         try:
             messages = self._sqs.receive(
                 self._queue_url(),
@@ -146,8 +147,12 @@ class Poller:
                 wait_seconds=wait,
                 visibility_seconds=self._lease_seconds,
             )
+            took = time.monotonic() - began
             if messages:
                 self._received(messages)
+            elif took < wait / 2:
+                # botocore takes an answer cut short for one without messages.
+                raise ValueError(f"empty after {took:.3f} s of {wait} s: no answer of SQS's")
         except CALL_ERRORS as error:
             self._failed(error)
             return
