@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 10
 #: How long a delete waits for company. What is finished but not deleted when a worker is killed
 #: runs again, so the wait is short against any task worth a queue.
-LINGER_SECONDS: Final = 0.2
+LINGER_SECONDS: Final = 0.1
 #: Acknowledgements older than this are not getting through: the worker stops receiving, since
 #: what it finishes could not be recorded and would run again elsewhere.
 STUCK_SECONDS: Final = 5.0

@@ -1,0 +1,112 @@
+"""What happened to workers and messages, told line by line."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from media.demo.deliveries import Deliveries
+from media.demo.orders import Order
+from media.demo.sums import Again, Departure, Sums
+
+_WIDTH = 100  # characters
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the report: a word in a style of rich's, and the text after it."""
+
+    word: str
+    style: str
+    text: str
+
+
+def happenings(sums: Sums, orders: Mapping[str, Order], deliveries: Deliveries) -> Iterator[Line]:
+    """Yield the lines: killed, drained, run twice, dead, lost, and how the others left."""
+    return _Teller(sums, orders, deliveries).lines()
+
+
+class _Teller:
+    def __init__(self, sums: Sums, orders: Mapping[str, Order], deliveries: Deliveries) -> None:
+        self._sums = sums
+        self._orders = orders
+        self._deliveries = deliveries
+
+    def lines(self) -> Iterator[Line]:
+        again = [one for queue in self._sums.queues for one in queue.run_twice]
+        for gone in self._sums.departures:
+            if not gone.final:
+                yield from self._departed(gone, again)
+        for one in again:
+            if one.killed is None:
+                yield Line(
+                    "twice", "yellow", f"{one.queue}: {one.id}: grep the logs for its lost lease"
+                )
+        yield from self._dead()
+        for queue in self._sums.queues:
+            for id_ in queue.lost:
+                yield Line("lost", "bold red", f"{queue.queue}: {id_}")
+            if queue.left_in_queue:
+                text = f"{queue.queue}: {queue.left_in_queue} messages are in the queue still"
+                yield Line("left", "bold red", text)
+        last = [d for d in self._sums.departures if d.final]
+        statuses = Counter(d.exit_status for d in last)
+        said = ", ".join(f"{n} with status {status}" for status, n in statuses.items())
+        longest = max((d.took for d in last), default=0.0)
+        yield Line(
+            "left", "green", f"the other workers, by SIGTERM, within {longest:.1f} s: {said}"
+        )
+
+    def _departed(self, gone: Departure, again: list[Again]) -> Iterator[Line]:
+        who = f"{gone.worker} (pid {gone.pid}) by {gone.signal} at {gone.at:.1f} s"
+        if gone.signal != "SIGKILL":
+            twice = sum(one.first_worker == gone.pid for one in again)
+            kept = f"{twice} of its tasks were run twice" if twice else "none was run twice"
+            text = f"{who}: left after {gone.took:.1f} s with status {gone.exit_status}; {kept}"
+            yield Line("drained", "bold yellow", text)
+            return
+        caused = [one for one in again if one.killed == gone.pid]
+        cut_off = sum(one.cut_off for one in caused)
+        tasks = f"{cut_off} task{'' if cut_off == 1 else 's'}"
+        yield Line("killed", "bold red", f"{who}, in the middle of {tasks}; run again:")
+        for one in caused:
+            after_seconds = one.next_started_at - gone.epoch
+            yield Line(
+                "", "", f"{one.id}: after {after_seconds:.1f} s, {_why(one)}: {self._made(one)}"
+            )
+
+    def _made(self, one: Again) -> str:
+        order = self._orders[one.id]
+        if not one.whole:
+            return "NOT WHOLE"
+        path = self._deliveries.path(order)
+        size = size_text(path.stat().st_size)
+        clip = self._deliveries.clip(order) if order.queue == "video" else None
+        if clip is None:
+            if order.queue == "email":
+                return f"one file, delivered {self._deliveries.mails[order.makes]} times"
+            return f"whole, {size}"
+        return f"whole, {clip.width}x{clip.height}, {clip.duration_seconds:.1f} s of video, {size}"
+
+    def _dead(self) -> Iterator[Line]:
+        for queue in self._sums.queues:
+            for letter in queue.dead:
+                unexpected = letter in self._sums.unexpected
+                style = "bold red" if unexpected else "yellow"
+                note = "" if unexpected else " (damaged on purpose)"
+                yield Line("dead", style, f"{queue.queue}: {letter.id}{note}: {letter.kind}:")
+                for text in textwrap.wrap(letter.text, _WIDTH, max_lines=2, placeholder=" ..."):
+                    yield Line("", "", text)
+
+
+def _why(one: Again) -> str:
+    if one.sent_again:
+        return "sent again by what was run again"
+    if one.cut_off:
+        return f"cut off, now by pid {one.next_worker}"
+    return "done, but not yet deleted from the queue"
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a size as a person reads it."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"

@@ -1,0 +1,1 @@
+"""A fleet on one machine: a local AWS, and the processes of the fleet."""
