@@ -242,9 +242,10 @@ def test_a_long_poll_of_an_empty_queue_waits_its_time(sqs: SQSClient) -> None:
     started = time.monotonic()
     assert receive(sqs, url) == []
     assert time.monotonic() - started >= 1
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"ReceiveMessageWaitTimeSeconds": "20"})
     started = time.monotonic()
     assert receive(sqs, url, WaitTimeSeconds=0) == []
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 10
 
 
 def test_redrive_after_max_receives(sqs: SQSClient) -> None:

@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 
 from benchmarks.harness import message
 from tests.sqs import StrictSqsProcess
@@ -40,6 +42,9 @@ class Run:
     started_at: float  # epoch seconds
     ended_at: float | None
     receive_count: int | None
+    ppid: int  # the worker's, under prefork
+    task_id: str
+    sent_timestamp: int | None  # milliseconds since the epoch
 
 
 @dataclass
@@ -191,6 +196,9 @@ class Fleet:
                 li["at"],
                 ends.get((li["id"], li["pid"], li["receive_count"])),
                 li["receive_count"],
+                li["ppid"],
+                li["id"],
+                li["sent_timestamp"],
             )
             for li in lines
             if li["event"] == "start"
@@ -203,6 +211,11 @@ class Fleet:
     def finished(self) -> set[str]:
         """Return the keys that were run to their end at least once."""
         return {run.key for run in self.runs() if run.ended_at is not None}
+
+    def programs(self) -> list[int]:
+        """Return the process ids of the programs that ``e2e.program`` has started."""
+        path = self.runs_path.with_suffix(".pids")
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
 
     # -- processes ----------------------------------------------------------------------------
 
@@ -236,6 +249,28 @@ class Fleet:
             return False
         return bool(status.get("polls"))
 
+    def start_every_pool(self, slots: int = 2, **env: str) -> dict[str, Worker]:
+        """Start a worker of each pool on the queue, with ``slots`` slots but for solo."""
+        started = {
+            pool: self.start("-P", pool, "-c", str(slots), ready=False, **env)
+            for pool in ("prefork", "threads", "solo")
+        }
+        for worker in started.values():
+            wait_for(partial(self._polls, worker), "a worker that polls", worker)
+        return started
+
+    def ops(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run ``ops`` with ``args`` as an operator on this fleet's machine would."""
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "ops", *args],
+            env=self.env(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
     def kill(self, worker: Worker) -> None:
         """SIGKILL a worker: its parent process alone, as the kernel's OOM killer does."""
         worker.process.kill()
@@ -247,6 +282,14 @@ class Fleet:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(worker.process.pid, signal.SIGKILL)
             worker.process.wait()
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone; one that nobody has reaped yet is."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_for(

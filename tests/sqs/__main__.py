@@ -74,6 +74,7 @@ def _fault(text: str) -> Fault:
 
 async def _serve(options: argparse.Namespace) -> int:
     """Serve until told to stop; how many defects of its own the server met."""
+    parent_id = os.getppid()  # before anyone is told that the server is ready, and may leave
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +89,7 @@ async def _serve(options: argparse.Namespace) -> int:
         server.add_fault(fault)
     url = await server.start(options.port)
     print(f"ready {url}", flush=True)
-    watch = None if options.detach else loop.create_task(_stop_with_parent(stop, os.getppid()))
+    watch = None if options.detach else loop.create_task(_stop_with_parent(stop, parent_id))
     await stop.wait()
     if watch is not None:
         watch.cancel()

@@ -120,7 +120,7 @@ def parse_redrive_policy(text: str) -> RedrivePolicy:
     if set(policy) != {"deadLetterTargetArn", "maxReceiveCount"}:
         raise _invalid("RedrivePolicy", "must have deadLetterTargetArn and maxReceiveCount only")
     count = str(policy["maxReceiveCount"])  # SQS takes a number and a string of one
-    if not count.isdigit() or not 1 <= int(count) <= 1000:
+    if not (count.isascii() and count.isdigit()) or not 1 <= int(count) <= 1000:
         raise _invalid("RedrivePolicy", "maxReceiveCount must be between 1 and 1000")
     return RedrivePolicy(str(policy["deadLetterTargetArn"]), int(count))
 
@@ -142,7 +142,7 @@ def _check_allow_policy(text: str) -> None:
 def _parse_object(name: str, text: str) -> dict[str, object]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise _invalid(name, "must be a JSON object")

@@ -14,7 +14,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from tests.sqs.handle import StrictSqs
 
@@ -33,6 +32,9 @@ def running(server: str) -> Iterator[str]:
         with StrictSqs() as strict:
             yield strict.url
         return
+    # Only here: moto costs half a second to import.
+    from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     try:

@@ -69,7 +69,7 @@ def parse_call(
         )
     try:
         parameters = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SqsError("SerializationException", "The request body is not JSON.") from None
     check(parameters, action)
     url = parameters.get("QueueUrl")

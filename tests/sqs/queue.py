@@ -261,7 +261,6 @@ class Queue:
             return False
         self._remove(message)
         self.totals["redriven"] += 1
-        message.receipt_handle = None
         message.dead_letter_source_arn = self.arn
         dead_letters.adopt(message)
         return True

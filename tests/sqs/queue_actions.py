@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 from tests.sqs.attributes import COMPUTED, SETTABLE
 from tests.sqs.call import Call, Result
@@ -138,7 +137,7 @@ def _page_start(token: str | None) -> str:
         return ""
     try:
         return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise invalid_parameter(token, "NextToken", "Not a token of this server.") from None
 
 

@@ -6,7 +6,6 @@ Compiled once a server into closures, so that a check costs microseconds.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -114,7 +113,7 @@ def _blob(value: Any, where: str) -> None:
     _expect(value, str, where)
     try:
         base64.b64decode(value, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SqsError("SerializationException", f"{where}: not base64: {error}.") from None
 
 

@@ -95,6 +95,15 @@ class SqsServer:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.content.read()
         try:
+            return await self._call(request, body)
+        except Exception:
+            # Must not pass for a fault that a test asked for: the handles raise it at the end.
+            _log.exception("%s: defect of the test server", request.headers.get("X-Amz-Target"))
+            self.defects += 1
+            raise
+
+    async def _call(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        try:
             call = parse_call(request, body, self._checks, lambda: wire.is_open(request))
         except SqsError as error:
             self.calls.refused(request.headers.get("X-Amz-Target", ""), error.code)
@@ -144,11 +153,6 @@ class SqsServer:
             return Answer.of_result(await self._service.perform(call))
         except SqsError as error:
             return Answer.of_error(error)
-        except Exception:
-            # Must not pass for a fault that a test asked for: the handles raise it at the end.
-            _log.exception("%s: defect of the test server", call.action)
-            self.defects += 1
-            raise
 
     def _respond(self, call: Call, answer: Answer) -> web.Response:
         self.calls.ended(call, answer.status, answer.outcome)

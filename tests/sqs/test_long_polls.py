@@ -48,7 +48,7 @@ def poll(server: StrictSqs) -> Iterator[Poll]:
 
 
 # Far above what it takes (about a millisecond), far below the 20 s of the poll.
-_PROMPT_SECONDS = 1.0
+_PROMPT_SECONDS = 2.0
 
 
 def test_a_sent_message_wakes_a_poll(sqs: SQSClient, poll: Poll) -> None:

@@ -114,7 +114,7 @@ def test_max_receive_count_may_be_a_string(sqs: SQSClient, dead: str) -> None:
     assert receive(sqs, url) == []
 
 
-@pytest.mark.parametrize("count", [0, 1001, "many", None])
+@pytest.mark.parametrize("count", [0, 1001, "many", "²", None])
 def test_max_receive_count_has_bounds(sqs: SQSClient, dead: str, count: object) -> None:
     """Developer guide, dead-letter queues: 1 to 1,000 receives."""
     with pytest.raises(sqs.exceptions.InvalidAttributeValue):

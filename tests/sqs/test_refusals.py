@@ -35,6 +35,8 @@ def url(sqs: SQSClient) -> str:
             {"QueueUrl": "URL", "Entries": [{"Id": "a", "ReceiptHandle": "b", "C": "d"}]},
             "ValidationException",
         ),
+        ("ListQueues", {"MaxResults": 1, "NextToken": "é"}, "InvalidParameterValueException"),
+        ("ListQueues", b"[" * 100_000, "SerializationException"),
         ("ListQueues", b'{"half', "SerializationException"),
         ("ListQueues", ["a", "list"], "SerializationException"),
         ("ReceiveMessage", {"QueueUrl": "http://x/1/q"}, "InvalidAddress"),
