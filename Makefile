@@ -27,8 +27,10 @@ $(READY): requirements/dev.lock pyproject.toml
 demo: $(READY)
 	@cd examples/media && $(abspath $(BIN))/python -m media.demo $(ARGS)
 
+# The end-to-end tests mostly wait for one another's processes: two at a time.
 test: check types imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/cloud tests/sqs
+	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .

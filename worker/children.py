@@ -46,3 +46,14 @@ def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
             os._exit(128 + signum)
 
     return set_it
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended and been reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False

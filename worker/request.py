@@ -10,6 +10,7 @@ from billiard.einfo import ExceptionWithTraceback
 from celery.exceptions import Ignore, Reject, Retry, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request as CeleryRequest
 
+from worker.children import gone
 from worker.outcomes import DONE, Outcome, Reason, Verdict
 from worker.sqs.engine import Engine
 from worker.sqs.ledger import Held, State
@@ -78,7 +79,7 @@ class Request(CeleryRequest):
         if soft:
             super().on_timeout(soft, timeout)
             return
-        self._judge(Outcome.TIMED_OUT, _ran_longer(timeout))
+        self._judge_overrun(timeout)
         try:
             super().on_timeout(soft, timeout)
         except Exception:
@@ -128,10 +129,34 @@ class Request(CeleryRequest):
         elif isinstance(error, TimeLimitExceeded):
             match error.args:
                 case (int() | float() as seconds,):  # the pool's, which may come before on_timeout
-                    reason = _ran_longer(seconds)
-            self._judge(Outcome.TIMED_OUT, reason)
+                    self._judge_overrun(seconds)
+                case _:
+                    self._judge(Outcome.TIMED_OUT, reason)
         else:
             self._judge(Outcome.FAILED, reason)
+
+    def _judge_overrun(self, seconds: float) -> None:
+        """Tell a task that ran too long from one whose child had died before its time was up."""
+        pid = self._held.pid if self._held is not None else None
+        if pid is not None and gone(pid):
+            self._judge(Outcome.CHILD_DIED, Reason("WorkerLostError", f"its process {pid} ended"))
+        else:
+            self._judge(Outcome.TIMED_OUT, _ran_longer(seconds))
+
+    def _success_was_stored(self) -> Any:
+        """Take a lost child's task as done if its result says so, as Celery does."""
+        stored = super()._success_was_stored()
+        if stored:
+            self.message.verdict = DONE
+        return stored
+
+    def _retry_worker_lost(self, exc: Any, exc_info: Any) -> bool:
+        """Take a lost child's task as done if Celery could send its retry."""
+        verdict, self.message.verdict = self.message.verdict, DONE
+        sent = bool(super()._retry_worker_lost(exc, exc_info))
+        if not sent:
+            self.message.verdict = verdict
+        return sent
 
     def _judge(self, outcome: Outcome, reason: Reason | None = None) -> None:
         """Give the verdict; the first one stands."""

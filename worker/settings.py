@@ -70,6 +70,8 @@ def celery_settings(fleet: Fleet) -> dict[str, Any]:
         # a message is deleted when its task has ended, and not before
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
+        # what a dead child left in its pipe is read at once; Celery would wait ten seconds more
+        "worker_lost_wait": 1.0,
         "worker_prefetch_multiplier": 1,
         "worker_consumer": "worker.consumer:Consumer",
         # JSON only

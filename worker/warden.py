@@ -20,6 +20,7 @@ from celery.platforms import EX_OK
 from celery.worker.consumer.tasks import Tasks
 
 from worker import control, drain
+from worker.children import gone
 from worker.drain import Do, Order, Phase, Plan, Standing, Verb
 from worker.ending import Ending
 from worker.outcomes import Outcome, Reason, Verdict
@@ -132,6 +133,7 @@ class Warden(threading.Thread):
                 engine.on_lost_lease = self._lease_lost
             self._end_lost(engine)
             self._end_overdue(engine, now)
+            self._miss_children(engine)
         for do in drain.step(self.plan, self.standing(), now):
             self._do(do)
         if engine is not None:
@@ -199,6 +201,12 @@ class Warden(threading.Thread):
             if held.state is State.STARTED:
                 logger.warning("ending %s[%s]: its lease is lost", held.task, held.task_id)
                 self._ending.one(engine, held, Verdict(Outcome.LEASE_LOST))
+
+    def _miss_children(self, engine: Engine) -> None:
+        """Have Celery look after its children when one is gone: it would every five seconds."""
+        running = engine.ledger.held((State.STARTED,))
+        if self._prefork and any(held.pid is not None and gone(held.pid) for held in running):
+            self._consumer.hub.call_soon(self._consumer.pool.maintain_pool)
 
     def _end_overdue(self, engine: Engine, now: float) -> None:
         grace = PREFORK_GRACE_SECONDS if self._prefork else 0.0

@@ -221,12 +221,19 @@ class Fleet:
 
     def start(self, *flags: str, ready: bool = True, **env: str) -> Worker:
         """Start ``celery worker -Q work`` and wait until it polls."""
+        worker = self.launch("-m", "celery", "worker", "-Q", QUEUE, *flags, **env)
+        if ready:
+            wait_for(lambda: self._polls(worker), "a worker that polls", worker)
+        return worker
+
+    def launch(self, *command: str, folder: Path | None = None, **env: str) -> Worker:
+        """Start a worker by what follows ``python`` on its command line, in ``folder``."""
         log_path = self.folder / f"worker-{len(self.workers)}.log"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "celery", "worker", "-Q", QUEUE, *flags],
+                [sys.executable, "-W", "ignore", *command],
                 env=self.env(**env),
-                cwd=self.folder,
+                cwd=folder or self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -235,8 +242,6 @@ class Fleet:
         socket_path = self.folder / "run" / f"{NAME}-{QUEUE}-{process.pid}.sock"
         worker = Worker(process, log_path, socket_path)
         self.workers.append(worker)
-        if ready:
-            wait_for(lambda: self._polls(worker), "a worker that polls", worker)
         return worker
 
     @staticmethod

@@ -31,24 +31,24 @@ class Stream(threading.Thread):
         self._naps = itertools.cycle(naps_seconds)
         self._every_seconds = every_seconds
         self._stopped = threading.Event()
+        self._client = self._once()
+        self._url = self._client.get_queue_url(QueueName=fleet.queue_name)["QueueUrl"]
         self.sent: list[str] = []
         self.unsure: list[str] = []
 
     def run(self) -> None:
         """Send until stopped."""
-        client = self._client()
-        url = client.get_queue_url(QueueName=self._fleet.queue_name)["QueueUrl"]
         while not self._stopped.wait(self._every_seconds):
             key = f"stream-{len(self.sent) + len(self.unsure)}"
             body = message("e2e.nap", (key, next(self._naps)))
             try:
-                client.send_message(QueueUrl=url, MessageBody=body)
+                self._client.send_message(QueueUrl=self._url, MessageBody=body)
             except (ClientError, BotoCoreError):
                 self.unsure.append(key)
             else:
                 self.sent.append(key)
 
-    def _client(self) -> Any:
+    def _once(self) -> Any:
         # Sent at most once: a second attempt might be a second message.
         once = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
         return boto3.client(

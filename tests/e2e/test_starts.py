@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.fleet import APP, NAME, REPOSITORY, Fleet, Worker, one_queue, wait_for
+from tests.e2e.fleet import APP, REPOSITORY, Fleet, one_queue, wait_for
 
 #: A refused start takes about a second of processor.
 REFUSED_WITHIN_SECONDS = 60.0
@@ -166,22 +166,12 @@ def test_the_literal_command_in_a_folder_of_two_files(fleet: Fleet, tmp_path: Pa
     """The folder holds the manifest and the tasks; nothing else is on the path but this project."""
     (tmp_path / "fleet.toml").write_text((fleet.folder / "fleet.toml").read_text())
     shutil.copy(APP / "e2e_tasks.py", tmp_path)
-    log = tmp_path.with_suffix(".log")
-    runtime = tmp_path.with_suffix(".run")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(CELERY), "worker", "-Q", "work"],
-            cwd=tmp_path,
-            env=fleet.env(
-                FLEET_MANIFEST="", PYTHONPATH=str(REPOSITORY), FLEET_RUNTIME_DIR=str(runtime)
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    worker = Worker(process, log, runtime / f"{NAME}-work-{process.pid}.sock")
-    fleet.workers.append(worker)
+    worker = fleet.launch(
+        *(str(CELERY), "worker", "-Q", "work"),
+        folder=tmp_path,
+        FLEET_MANIFEST="",
+        PYTHONPATH=str(REPOSITORY),
+    )
 
     (key,) = fleet.submit("e2e.nap")
     wait_for(lambda: key in fleet.finished(), "the task's end", worker)

@@ -124,7 +124,7 @@ scalars = (
 typed = st.builds(
     lambda kind, value: {"__type__": kind, "__value__": value},
     st.sampled_from(["uuid", "datetime", "date", "decimal", "bytes", "base64", "x"]) | scalars,
-    scalars | st.just({"hex": "0" * 32}),
+    scalars | st.builds(dict, hex=st.just("0" * 32)),
 )
 anything = st.recursive(
     scalars | typed,

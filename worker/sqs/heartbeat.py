@@ -84,6 +84,8 @@ class Heartbeat(threading.Thread):
             for held in batch
             if (seconds := leases.extension_seconds(held.lease, now, self._lease_seconds))
         ]
+        if not wanted:
+            return True
         entries = [(held.lease.handle, seconds) for held, seconds in wanted]
         try:
             failed = self._sqs.change_visibility(self._queue_url(), entries)
