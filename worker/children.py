@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
@@ -49,11 +50,8 @@ def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended and been reaped."""
+    """Whether a process has ended; one of this process's children also while it is unreaped."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return not Path(f"/proc/{pid}").exists()

@@ -36,6 +36,7 @@ class Ending:
         self._consumer = consumer
         self._prefork = prefork
         self._at_exit = at_exit
+        self._cut = False
 
     def withdraw(self, engine: Engine) -> None:
         """Take back from Celery what has not begun, on the event loop, and hand it back."""
@@ -52,6 +53,7 @@ class Ending:
         reason = Reason("CutOff", why)
         if not self._prefork:
             self._at_once(engine, reason, EX_OK)
+        self._cut = True
         held = engine.ledger.occupying()
         unbegun = [one for one in held if one.state is State.GIVEN]
         self._consumer.hub.call_soon(lambda: [unqueue(self._consumer.pool, h) for h in unbegun])
@@ -93,6 +95,9 @@ class Ending:
             engine.poller.stop()
             engine.heartbeat.stop()
             engine.acks.stop()
+        if self._cut:
+            # Celery would wait for the children that were killed, and report each as lost.
+            self._exit(EX_OK)
         fallback = threading.Timer(SHUTDOWN_SECONDS, self._exit, (EX_OK,))
         fallback.daemon = True
         fallback.start()
