@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from worker import children
+from worker.children import gone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -80,6 +82,7 @@ def test_a_program_dies_with_the_process_that_started_it(
 ORPHAN = """
 import os, signal
 from worker import children
+from worker.children import gone
 tie = children.die_with_parent()
 middle = os.fork()
 if middle == 0:  # its child's parent is this process, and not the one that made the tie
@@ -98,3 +101,20 @@ def test_a_program_whose_parent_died_before_the_tie_does_not_start() -> None:
         [sys.executable, "-c", ORPHAN], cwd=REPOSITORY, capture_output=True, timeout=30, check=True
     )
     assert int(ran.stdout) == signal.SIGKILL
+
+
+def test_a_process_is_gone_from_its_end_on_reaped_or_not() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    assert not gone(child.pid)
+    assert child.stdin is not None
+    child.stdin.close()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert gone(child.pid)  # ended, and nobody has asked how
+    child.wait()
+    assert gone(child.pid)
+
+
+def test_a_process_of_somebody_else_is_seen_too() -> None:
+    assert not gone(os.getppid())
