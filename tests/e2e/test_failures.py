@@ -110,8 +110,11 @@ def test_failing_tasks_are_recorded_and_their_neighbours_run_on(tmp_path: Path, 
         worker = fleet.start()
         good = fleet.submit("e2e.nap", 0.1, count=5)
         expected = {fleet.submit(*call)[0]: end for call, end in ends.items()}
+        # acknowledged at their start, each frees its slot at its end all the same
+        good += fleet.submit("e2e.early", count=2 * SLOTS[pool])
         good += fleet.submit("e2e.nap", 0.1, count=5)
         wait_for(fleet.empty, "an empty queue", worker)
+        wait_for(lambda: set(good) <= fleet.finished(), "the others' ends", worker)
 
         classes = _classes(fleet)
         runs = fleet.run_counts()

@@ -84,12 +84,10 @@ def test_failing_answers(tmp_path: Path) -> None:
 
 def test_connections_refused_reset_slow_and_silent(tmp_path: Path) -> None:
     poll_seconds = 5
-    with _streamed(tmp_path, poll=f"{poll_seconds}s", lease="10s", max_receives=50) as (
-        fleet,
-        worker,
-    ):
-        fleet.sqs.refuse_connections(3.0)  # and reset what is open
-        time.sleep(3.0)
+    table = {"pool": "threads", "concurrency": 8, "max_receives": 50}
+    with _streamed(tmp_path, **table, poll=f"{poll_seconds}s") as (fleet, worker):
+        fleet.sqs.refuse_connections(2.0)  # and reset what is open
+        time.sleep(2.0)
         errors = worker.status()["poll_errors"]
         assert 1 <= errors <= 12
         assert _again_within(fleet, worker) < AGAIN_WITHIN_SECONDS
@@ -122,7 +120,8 @@ def _silence(fleet: Fleet, worker: Worker, seconds: float) -> None:
 @pytest.mark.timeout(600)
 def test_the_longest_poll_silenced_again_and_again(tmp_path: Path) -> None:
     """A poll of 20 s leaves the least of the 30 s to everything else."""
-    with _streamed(tmp_path, poll="20s", lease="10s", max_receives=50) as (fleet, worker):
+    table = {"pool": "threads", "concurrency": 16, "max_receives": 50}
+    with _streamed(tmp_path, **table, poll="20s") as (fleet, worker):
         for seconds in (1.0, 30.0, 90.0):
             _silence(fleet, worker, seconds)
             print(f"receiving again after {_again_within(fleet, worker):.1f} s")

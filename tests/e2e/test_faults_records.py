@@ -13,7 +13,7 @@ from tests.e2e.stream import WORKER_KEY, settled, streaming
 from tests.sqs import Fault
 from worker.sqs.engine import ACKS_STUCK
 
-LEASE_SECONDS = 6
+LEASE_SECONDS = 5
 DELETES = ("DeleteMessageBatch",)
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 
@@ -81,21 +81,24 @@ def test_a_delete_refused_for_good_is_a_lost_lease_that_is_logged(tmp_path: Path
 def test_leases_that_cannot_be_renewed_are_lost_and_logged(tmp_path: Path) -> None:
     table = {"pool": "threads", "concurrency": 1, "lease": f"{LEASE_SECONDS}s"}
     with one_queue(tmp_path, **table) as fleet:
-        worker = fleet.start(AWS_ACCESS_KEY_ID=WORKER_KEY)
-        (key,) = fleet.submit("e2e.nap", 12.0)
+        worker, other = fleet.start(AWS_ACCESS_KEY_ID=WORKER_KEY), fleet.start()
+        other.order("pause")
+        wait_for(lambda: not other.status()["open_polls"], "its last poll's end", other)
+        (key,) = fleet.submit("e2e.nap", 10.0)
         wait_for(fleet.runs, "its start", worker)
         renewals = ("ChangeMessageVisibilityBatch",)
         fleet.sqs.add_fault(
             Fault("status", status=500, actions=renewals, access_key_ids=(WORKER_KEY,))
         )
-        other = fleet.start()
+        other.order("resume")
         wait_for(lambda: len(fleet.runs()) == 2, "the second run", other)
         fleet.sqs.clear_faults()
         wait_for(fleet.empty, "an empty queue", other)
         first, second = fleet.runs()
         assert first.key == second.key == key
         assert "leases: cannot renew" in worker.log
-        assert f"lease lost: e2e.nap[{first.task_id}]" in worker.log
+        # said while the task runs, and not only when its delete comes too late
+        assert f"lease lost: e2e.nap[{first.task_id}] started, receive 1: " in worker.log
         assert worker.status()["leases_lost"] >= 1
         assert worker.alive()
 
