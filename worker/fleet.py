@@ -7,14 +7,19 @@ from worker.manifest.fleet import Fleet, UnknownQueueError
 from worker.manifest.problems import ManifestError, Problem
 from worker.manifest.queue import Queue, Slo
 from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE, load
+from worker.manifest.schedule import Schedule
+from worker.manifest.services import Metrics, Results
 
 __all__ = [
     "DEFAULT_MANIFEST",
     "MANIFEST_VARIABLE",
     "Fleet",
     "ManifestError",
+    "Metrics",
     "Problem",
     "Queue",
+    "Results",
+    "Schedule",
     "Slo",
     "UnknownQueueError",
     "load",

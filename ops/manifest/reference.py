@@ -42,6 +42,10 @@ carry the tags `fleet:name` and `fleet:queue`. A queue cannot be called `delayed
 in `-dlq`. FIFO queues are not supported: leases, hand-backs and batched deletes give up the order
 FIFO promises.
 
+Tasks that are due in more than 15 minutes wait in one more queue, `{fleet}-delayed`. In DynamoDB
+the fleet has the tables `{fleet}-once`, `{fleet}-waiting` and, where results are kept there,
+`{fleet}-results`.
+
 A task goes to the queue that names it exactly, else to the first queue in the file with a glob
 (`*`, `?`, `[abc]`; case counts) that matches it.
 """
@@ -53,11 +57,20 @@ has no use for: `max_tasks_per_child` and `max_memory_per_child` unless it is pr
 """
 
 
+_SCHEDULES = """\
+A task sent at the times of a cron expression: by EventBridge Scheduler on AWS, by
+`ops schedules run` elsewhere. Celery beat is not needed.
+"""
+
+_TABLES = ("defaults", "queues", "schedules")
+
+
 def manifest_reference() -> str:
     """Return the reference page in Markdown."""
     schema = manifest_schema()
-    top = {k: v for k, v in schema["properties"].items() if k not in ("defaults", "queues")}
+    top = {k: v for k, v in schema["properties"].items() if k not in _TABLES}
     queue = schema["definitions"]["queue"]
+    schedule = schema["definitions"]["schedule"]
     return "\n".join(
         [
             _INTRODUCTION,
@@ -68,6 +81,9 @@ def manifest_reference() -> str:
             "## `[queues.<name>]`\n",
             _NAMES,
             *_rows(queue["properties"], queue["required"]),
+            "\n## `[schedules.<name>]`\n",
+            _SCHEDULES,
+            *_rows(schedule["properties"], schedule["required"]),
             "\n## What a pool can promise",
             *_pools(),
             "",
@@ -86,7 +102,7 @@ def _rows(properties: dict[str, Any], required: list[str]) -> Iterator[str]:
 
 def _flat(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     for key, schema in properties.items():
-        if schema.get("type") == "object":
+        if "properties" in schema:
             yield from _flat(schema["properties"], f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", schema
@@ -96,7 +112,10 @@ def _value(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(choice)}`" for choice in schema["enum"])
     named = {DURATION_PATTERN: "duration", SIZE_PATTERN: "size"}
-    words = {"integer": "whole number", "array": "list of texts", "string": "text"}
+    words = {"integer": "whole number", "array": "list", "string": "text"}
+    words |= {"object": "table", "boolean": "true or false"}
+    if schema.get("items", {}).get("type") == "string":
+        return "list of texts"
     return named.get(schema.get("pattern", ""), words[schema["type"]])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from worker.fleet import Fleet, Queue
+from worker.fleet import Fleet, Queue, Schedule
 from worker.manifest.fields import NAME_PATTERN
 from worker.manifest.units import format_duration
 
@@ -14,7 +14,7 @@ from worker.manifest.units import format_duration
 # differs between the two but the place of definitions.
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
-_HEADER = ("name", "region", "imports")
+_HEADER = ("name", "region", "imports", "payload_bucket", "results", "metrics")
 
 
 class _TomlSchema(GenerateJsonSchema):
@@ -41,6 +41,8 @@ def manifest_schema() -> dict[str, Any]:
     queue = _table(Queue.model_json_schema(schema_generator=_TomlSchema))
     del queue["properties"]["name"]
     keys = {k: v for k, v in queue["properties"].items() if k != "tasks"}
+    schedule = _table(Schedule.model_json_schema(schema_generator=_TomlSchema))
+    del schedule["properties"]["name"]
     fleet = _table(Fleet.model_json_schema(schema_generator=_TomlSchema))["properties"]
     return {
         "$schema": DRAFT,
@@ -65,13 +67,20 @@ def manifest_schema() -> dict[str, Any]:
                 "additionalProperties": False,
                 "patternProperties": {NAME_PATTERN: {"$ref": "#/definitions/queue"}},
             },
+            "schedules": {
+                "type": "object",
+                "description": fleet["schedules"]["description"],
+                "additionalProperties": False,
+                "patternProperties": {NAME_PATTERN: {"$ref": "#/definitions/schedule"}},
+            },
         },
         "definitions": {
             "queue": {
                 **queue,
                 "description": "One queue and the workers that serve it.",
                 "required": ["tasks"],
-            }
+            },
+            "schedule": {**schedule, "required": ["cron", "task"]},
         },
     }
 

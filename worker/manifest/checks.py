@@ -10,9 +10,10 @@ from worker.manifest.problems import Problem, dotted, quoted
 from worker.manifest.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from worker.manifest.queue import Queue
+    from worker.manifest.schedule import Schedule
 
 # "The maximum is 12 hours from the time Amazon SQS receives the ReceiveMessage request":
 # a lease cannot be renewed past it, so the last renewal must outlive the hard limit.
@@ -44,6 +45,21 @@ def fleet_conflicts(fleet_name: str, queues: Mapping[str, Queue]) -> list[Proble
     ]
     problems.extend(_routing_conflicts(queues))
     return problems
+
+
+def schedule_conflicts(
+    schedules: Mapping[str, Schedule], route: Callable[[str], str | None]
+) -> list[Problem]:
+    """Return the schedules whose task no queue takes; places are dotted keys from the top."""
+    return [
+        Problem(
+            dotted("schedules", name, "task"),
+            f"expected a task that a queue's tasks match, got {quoted(schedule.task)}",
+            f"correct it, or add it to a queue: tasks = [{quoted(schedule.task)}]",
+        )
+        for name, schedule in schedules.items()
+        if route(schedule.task) is None
+    ]
 
 
 def unused_by(pool: object) -> tuple[str, ...]:

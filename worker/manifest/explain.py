@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from worker.manifest.problems import ConflictError, Problem, RefusedValueError, dotted, quoted
 
@@ -20,12 +20,17 @@ _REASONS = {
     "name": "not a key of a queue: remove it (the table's own key names the queue)",
     "scaling": _NOT_YET,
     "nodes": _NOT_YET,
-    "schedules": _NOT_YET,
     "runtime": _NOT_YET,
 }
 _REASON_IN_DEFAULTS = {"tasks": "not a default: move it to the queue whose tasks they are"}
 
-_EXAMPLES = {"name": 'name = "media"', "tasks": 'tasks = ["mail.*"]'}
+_EXAMPLES = {
+    "name": 'name = "media"',
+    "tasks": 'tasks = ["mail.*"]',
+    "cron": 'cron = "30 6 * * *"',
+    "task": 'task = "mail.digest"',
+    "backend": 'backend = "dynamodb"',
+}
 
 
 def problems_of(error: ValidationError, *prefix: str) -> list[Problem]:
@@ -85,8 +90,12 @@ def _problem(detail: "ErrorDetails", prefix: tuple[str, ...]) -> Problem:
 
 def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
     from worker.manifest.queue import Queue, Slo  # noqa: PLC0415
+    from worker.manifest.schedule import Schedule  # noqa: PLC0415
+    from worker.manifest.services import Metrics, Results  # noqa: PLC0415
 
-    model = Slo if loc and loc[-1] == "slo" else Queue
+    tables: dict[str, type[BaseModel]] = {"slo": Slo, "results": Results, "metrics": Metrics}
+    last = str(loc[-1]) if loc else ""
+    model = Schedule if loc[:1] == ("schedules",) else tables.get(last, Queue)
     return [key for key in model.model_fields if key != "name"]
 
 
@@ -106,5 +115,12 @@ _EXPLANATIONS: dict[str, Explanation] = {
     "int_type": lambda *_: ("a whole number", "write it in digits, without quotes"),
     "string_type": lambda *_: ("a text", "put it in quotes"),
     "tuple_type": lambda *_: ("a list", "put it in brackets"),
+    "bool_type": lambda *_: ("true or false", "write it without quotes"),
+    "mapping_type": lambda *_: ("a table", "write its keys below its own header"),
+    "string_too_short": lambda *_: ("a text that is not empty", "write it"),
+    "string_too_long": lambda context, _: (
+        f"at most {context['max_length']} characters",
+        "shorten it",
+    ),
     "model_type": lambda *_: ("a table", "write its keys as in slo.start_within"),
 }

@@ -21,6 +21,8 @@ from worker.manifest.units import (
 # first is a letter or digit so that a name is never taken for a command line's option.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 REGION_PATTERN = r"^[a-z]+(-[a-z]+)+-[0-9]+$"
+# S3's rules for general purpose buckets; dots are allowed there and break TLS for virtual hosts.
+BUCKET_PATTERN = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 MODULE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 
 
@@ -64,7 +66,8 @@ def _because(remedy: str, reason: str) -> str:
     return f"{remedy} ({reason})" if reason else remedy
 
 
-def _tuple_of_list(value: object) -> object:
+def tuple_of_list(value: object) -> object:
+    """Take TOML's list for a tuple, and leave the rest for the type to refuse."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -135,6 +138,16 @@ Region = Annotated[
     WithJsonSchema({"type": "string", "pattern": REGION_PATTERN}),
 ]
 
+Bucket = Annotated[
+    str,
+    matching(
+        BUCKET_PATTERN,
+        "an S3 bucket: 3 to 63 lower-case letters, digits and -",
+        "write the bucket's name alone",
+    ),
+    WithJsonSchema({"type": "string", "pattern": BUCKET_PATTERN}),
+]
+
 Module = Annotated[
     str,
     matching(
@@ -143,11 +156,11 @@ Module = Annotated[
     WithJsonSchema({"type": "string", "pattern": MODULE_PATTERN}),
 ]
 
-Modules = Annotated[tuple[Module, ...], BeforeValidator(_tuple_of_list)]
+Modules = Annotated[tuple[Module, ...], BeforeValidator(tuple_of_list)]
 
 Globs = Annotated[
     tuple[str, ...],
-    BeforeValidator(_tuple_of_list),
+    BeforeValidator(tuple_of_list),
     AfterValidator(_some_tasks),
     WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}),
 ]

@@ -5,7 +5,6 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,10 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from worker.manifest.checks import fleet_conflicts, is_glob
-from worker.manifest.fields import Modules, Name, Region
+from worker.manifest.checks import fleet_conflicts, is_glob, schedule_conflicts
+from worker.manifest.fields import Bucket, Modules, Name, Region
+from worker.manifest.frozen import frozen_mapping
 from worker.manifest.problems import ConflictError, listed
 from worker.manifest.queue import Queue
+from worker.manifest.schedule import Schedule
+from worker.manifest.services import Metrics, Results
 
 
 class UnknownQueueError(LookupError):
@@ -38,15 +40,11 @@ class UnknownQueueError(LookupError):
         return f"expected a queue of the manifest ({listed(self.known)}), got {self.name}: {remedy}"
 
 
-def _named(queues: Any) -> Any:
-    """Fill in the name of each queue that is still a table: its key."""
-    if not isinstance(queues, dict):
-        return queues
-    return {k: {"name": k, **q} if isinstance(q, dict) else q for k, q in queues.items()}
-
-
-def _frozen(queues: Mapping[str, Queue]) -> Mapping[str, Queue]:
-    return MappingProxyType(dict(queues))
+def _named(tables: Any) -> Any:
+    """Fill in the name of each queue or schedule that is still a table: its key."""
+    if not isinstance(tables, dict):
+        return tables
+    return {k: {"name": k, **t} if isinstance(t, dict) else t for k, t in tables.items()}
 
 
 class Fleet(BaseModel):
@@ -72,17 +70,37 @@ class Fleet(BaseModel):
         Mapping[str, Queue],
         Field(min_length=1),
         BeforeValidator(_named),
-        AfterValidator(_frozen),
+        AfterValidator(frozen_mapping),
         PlainSerializer(dict, return_type=dict[str, Queue]),
     ]
     """The queues by name, in the manifest's order."""
+
+    schedules: Annotated[
+        Mapping[str, Schedule],
+        BeforeValidator(_named),
+        AfterValidator(frozen_mapping),
+        PlainSerializer(dict, return_type=dict[str, Schedule]),
+    ] = Field(default_factory=dict)
+    """The schedules by name."""
+
+    payload_bucket: Bucket | None = None
+    """The S3 bucket for arguments that are too large for SQS, under payloads/; none unless named,
+    and what is too large is refused when it is sent."""
+
+    results: Results | None = None
+    """Where results are kept; nowhere unless said."""
+
+    metrics: Metrics = Metrics()
+    """Where a worker shows its metrics and its health."""
 
     path: Path = Path("fleet.toml")
     """The file it was loaded from, as it was named."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        if problems := fleet_conflicts(self.name, self.queues):
+        problems = fleet_conflicts(self.name, self.queues)
+        problems += schedule_conflicts(self.schedules, self.route)
+        if problems:
             raise ConflictError(problems)
         return self
 
@@ -96,6 +114,7 @@ class Fleet(BaseModel):
             {
                 **{key: getattr(self, key) for key in type(self).model_fields},
                 "queues": dict(self.queues),
+                "schedules": dict(self.schedules),
             },
         )
 
@@ -113,6 +132,26 @@ class Fleet(BaseModel):
     def dead_letter_name(self, queue: str) -> str:
         """Return the name on SQS of the queue's dead-letter queue: `{fleet}-{queue}-dlq`."""
         return f"{self.physical_name(queue)}-dlq"
+
+    @property
+    def delay_queue_name(self) -> str:
+        """The name on SQS of the queue where tasks wait that are due in more than 15 minutes."""
+        return f"{self.name}-delayed"
+
+    @property
+    def waiting_table(self) -> str:
+        """The DynamoDB table that says what waits in the delay queue."""
+        return f"{self.name}-waiting"
+
+    @property
+    def once_table(self) -> str:
+        """The DynamoDB table of `worker.once`."""
+        return f"{self.name}-once"
+
+    @property
+    def results_table(self) -> str:
+        """The DynamoDB table of results, where the manifest keeps them there."""
+        return f"{self.name}-results"
 
     def tags(self, queue: str) -> dict[str, str]:
         """Return the tags by which a queue on SQS, or its dead-letter queue, is known as ours."""

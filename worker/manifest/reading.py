@@ -18,8 +18,8 @@ from worker.manifest.queue import Queue
 MANIFEST_VARIABLE = "FLEET_MANIFEST"
 DEFAULT_MANIFEST = "fleet.toml"
 
-TOP_LEVEL_KEYS = ("name", "region", "imports", "defaults", "queues")
-_HEADER_KEYS = ("name", "region", "imports")
+_HEADER_KEYS = ("name", "region", "imports", "payload_bucket", "results", "metrics", "schedules")
+TOP_LEVEL_KEYS = (*_HEADER_KEYS, "defaults", "queues")
 _AT = re.compile(r"(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)")
 
 
