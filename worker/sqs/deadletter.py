@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from worker.outcomes import Reason
+from worker.sqs.batches import (
+    ATTRIBUTES_AT_MOST,
+    LIMIT_BYTES,
+    attribute_bytes,
+    batches,
+    body_bytes,
+    sendable,
+    string,
+)
 from worker.sqs.client import Sqs
 from worker.sqs.errors import CALL_ERRORS
 from worker.sqs.ledger import Held
@@ -18,12 +27,6 @@ logger = logging.getLogger(__name__)
 
 #: The message attribute that carries the reason, as JSON.
 ATTRIBUTE: Final = "fleet.reason"
-
-#: SQS: 1 MiB for a message with its attributes, and for a batch; ten attributes a message
-#: (Amazon SQS Developer Guide, "Message quotas").
-LIMIT_BYTES: Final = 1024 * 1024
-ATTRIBUTES_AT_MOST: Final = 10
-BATCH: Final = 10
 
 TEXT_AT_MOST_CHARACTERS: Final = 1000
 
@@ -44,7 +47,7 @@ class Copier:
         copied: list[Held] = []
         error: BaseException | None = None
         entries = [(held, self._entry(held, reason)) for held, reason in messages]
-        for batch in _batches(entries):
+        for batch in batches(entries):
             try:
                 failed = self._sqs.send(self._dead_letter_url(), [entry for _, entry in batch])
             except CALL_ERRORS as raised:
@@ -72,11 +75,11 @@ class Copier:
         }
         body = held.message["Body"]
         carried = {
-            name: _sendable(value)
+            name: sendable(value)
             for name, value in held.message.get("MessageAttributes", {}).items()
             if name != ATTRIBUTE
         }
-        room = LIMIT_BYTES - len(body.encode("utf-8", "surrogatepass"))
+        room = LIMIT_BYTES - body_bytes(body)
         return {"MessageBody": body, "MessageAttributes": _fitting(carried, said, room)}
 
 
@@ -93,41 +96,7 @@ def _fitting(
         ({}, said),
         ({}, {"class": said["class"]}),
     ):
-        wanted = {**attributes, ATTRIBUTE: _string(json.dumps(reason))}
-        if sum(_size(name, value) for name, value in wanted.items()) <= room_bytes:
+        wanted = {**attributes, ATTRIBUTE: string(json.dumps(reason))}
+        if sum(attribute_bytes(name, value) for name, value in wanted.items()) <= room_bytes:
             return wanted
     return {}
-
-
-def _batches(
-    entries: Iterable[tuple[Held, dict[str, Any]]],
-) -> Iterable[list[tuple[Held, dict[str, Any]]]]:
-    """Group entries into batches of at most ten and at most 1 MiB together."""
-    batch: list[tuple[Held, dict[str, Any]]] = []
-    size = 0
-    for held, entry in entries:
-        entry_size = len(entry["MessageBody"].encode("utf-8", "surrogatepass")) + sum(
-            _size(name, value) for name, value in entry["MessageAttributes"].items()
-        )
-        if batch and (len(batch) == BATCH or size + entry_size > LIMIT_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append((held, entry))
-        size += entry_size
-    if batch:
-        yield batch
-
-
-def _string(value: str) -> dict[str, Any]:
-    return {"DataType": "String", "StringValue": value}
-
-
-def _sendable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what SendMessage takes of an attribute that ReceiveMessage gave."""
-    return {key: value[key] for key in ("DataType", "StringValue", "BinaryValue") if value.get(key)}
-
-
-def _size(name: str, value: Mapping[str, Any]) -> int:
-    """Return an attribute's size as SQS counts it: its name, type and value, in bytes."""
-    parts: list[str | bytes] = [name, *value.values()]
-    return sum(len(part.encode() if isinstance(part, str) else part) for part in parts)

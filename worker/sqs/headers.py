@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from celery.utils.time import maybe_iso8601
@@ -17,6 +18,22 @@ def check_headers(headers: Mapping[str, Any]) -> None:
     """Check every header that Celery reads. Raises ``Undecodable``."""
     for key, (check, wanted) in _HEADERS.items():
         expect(check(headers.get(key)), f"headers.{key}", wanted, headers.get(key))
+
+
+def due(headers: Mapping[str, Any]) -> float | None:
+    """Return when a task is due by its eta, in seconds since the epoch; None without one.
+
+    A time without a zone is UTC, as Celery sends it. What cannot be read is no eta.
+    """
+    eta = headers.get("eta")
+    if not isinstance(eta, str):
+        return None
+    try:
+        moment = maybe_iso8601(eta)
+        aware: datetime = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return aware.timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_name(value: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from random import Random
@@ -19,6 +20,7 @@ from worker.outcomes import DONE, Outcome, Verdict
 from worker.sqs.client import Sqs
 from worker.sqs.engine import Engine
 from worker.sqs.errors import Trouble, trouble
+from worker.sqs.outgoing import outgoing
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet
@@ -106,8 +108,9 @@ class Channel(SQS.Channel):
         """Look nothing up in advance."""
 
     def _resolve_queue_url(self, queue: str) -> str:
-        fleet = self._fleet
-        name = fleet.physical_name(fleet.queue(queue).name)
+        return self._url(self._fleet.physical_name(queue))
+
+    def _url(self, name: str) -> str:
         sqs: Sqs = self.connection.sqs
         try:
             return sqs.queue_url(name)
@@ -126,6 +129,13 @@ class Channel(SQS.Channel):
     def sqs(self, queue: str | None = None) -> Any:
         """Return the client that sends."""
         return self.connection.sqs.client()
+
+    # -- producing ---------------------------------------------------------------------------
+
+    def _put(self, queue: str, message: dict[str, Any], **_: object) -> None:
+        """Send a message. Raises ``QueueMissing``, ``MessageTooLarge`` and boto3's errors."""
+        sent = outgoing(self._fleet, queue, message, time.time())
+        self.sqs().send_message(QueueUrl=self._url(sent.queue), **sent.entry)
 
     # -- consuming ---------------------------------------------------------------------------
 
