@@ -1,0 +1,1 @@
+"""Orders: taken over HTTP, confirmed by mail in a task."""
