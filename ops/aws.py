@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError, ClientError
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
 
     from worker.fleet import Fleet
+    from worker.sqs.client import Sqs
 
 # Commands wait for a person: one answer takes at most these, three times.
 _CONNECT_SECONDS = 5
@@ -36,6 +40,18 @@ _REFUSALS = {
     "InvalidAccessKeyId": ("AWS does not know this access key", _CREDENTIALS),
     "InvalidSignatureException": ("the secret key does not fit the access key", _CREDENTIALS),
     "SignatureDoesNotMatch": ("the secret key does not fit the access key", _CREDENTIALS),
+    "BucketAlreadyExists": (
+        "another account has a bucket of this name (they are worldwide)",
+        "name another in the manifest",
+    ),
+    "OperationAborted": (
+        "S3 is still at work on this bucket",
+        "wait a minute and run it again",
+    ),
+    "ResourceInUseException": (
+        "the table is still being created or changed",
+        "wait a minute and run it again",
+    ),
     "QueueDeletedRecently": (
         "a queue of this name was deleted less than 60 s ago",
         "wait a minute and run it again (SQS keeps the name for 60 s)",
@@ -50,7 +66,27 @@ _REFUSALS = {
     ),
 }
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
-_THROTTLED = ("Throttling", "ThrottlingException", "RequestThrottled", "TooManyRequestsException")
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "RequestThrottled",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "TooManyRequestsException",
+)
+
+# The permissions of S3 that are not named for their call (Service Authorization Reference).
+_S3_PERMISSIONS = {
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
 
 
 def sqs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> SQSClient:
@@ -59,6 +95,40 @@ def sqs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> SQSClient:
     AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL are botocore's to read. Raises OpsError where no
     region or no such profile is found, or the endpoint is no URL.
     """
+    client: SQSClient = _client("sqs", fleet, env)
+    return client
+
+
+def sqs_calls(fleet: Fleet, env: Mapping[str, str] = os.environ) -> Sqs:
+    """Return the worker's own SQS calls, for what runs on without a person: short timeouts, no
+    hidden retries. Raises OpsError where no region or no such profile is found.
+    """
+    from worker.sqs.client import Sqs  # noqa: PLC0415
+
+    with aws_errors():
+        _session(fleet, env)
+    return Sqs(fleet)
+
+
+def dynamodb(fleet: Fleet, env: Mapping[str, str] = os.environ) -> DynamoDBClient:
+    """Return a client of DynamoDB, as `sqs` does of SQS."""
+    client: DynamoDBClient = _client("dynamodb", fleet, env)
+    return client
+
+
+def s3(fleet: Fleet, env: Mapping[str, str] = os.environ) -> S3Client:
+    """Return a client of S3, as `sqs` does of SQS."""
+    client: S3Client = _client("s3", fleet, env)
+    return client
+
+
+def scheduler(fleet: Fleet, env: Mapping[str, str] = os.environ) -> EventBridgeSchedulerClient:
+    """Return a client of EventBridge Scheduler, as `sqs` does of SQS."""
+    client: EventBridgeSchedulerClient = _client("scheduler", fleet, env)
+    return client
+
+
+def _client(service: str, fleet: Fleet, env: Mapping[str, str]) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(
@@ -66,33 +136,38 @@ def sqs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> SQSClient:
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    with aws_errors():
-        session = _session(fleet, env)
+    with aws_errors(service=service):
+        session: Any = _session(fleet, env)
         try:
-            return session.client("sqs", config=config)
+            return session.client(service, config=config)
         except ValueError as error:
             # What botocore raises for an endpoint that is not a URL.
             raise OpsError(
-                f"AWS: expected a URL such as http://127.0.0.1:5000: {error}: "
-                "correct AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL",
+                f"AWS: expected a URL such as http://127.0.0.1:5000: {error}: correct "
+                f"{_endpoints(service)}",
                 Exit.USAGE,
             ) from error
 
 
 @contextmanager
-def aws_errors(doing: str = "") -> Iterator[None]:
+def aws_errors(doing: str = "", service: str = "sqs") -> Iterator[None]:
     """Turn botocore's errors into OpsError: what could not be done, why, and the remedy.
 
-    `doing` names the work in hand, such as `creating media-mail`.
+    `doing` names the work in hand, such as `creating media-mail`; `service` is boto3's name of
+    the one that is called.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
-        raise OpsError(_line(doing, *_refused(error))) from error
+        raise OpsError(_line(doing, *_refused(error, service))) from error
     except BotoCoreError as error:
-        raise OpsError(_line(doing, *_unanswered(error))) from error
+        raise OpsError(_line(doing, *_unanswered(error, service))) from error
+
+
+def _endpoints(service: str) -> str:
+    return f"AWS_ENDPOINT_URL_{service.upper()} or AWS_ENDPOINT_URL"
 
 
 def _session(fleet: Fleet, env: Mapping[str, str]) -> Session:
@@ -114,7 +189,7 @@ def _line(doing: str, what: str, remedy: str) -> str:
     return ": ".join(part for part in ("AWS", doing, what, remedy) if part)
 
 
-def _refused(error: ClientError) -> tuple[str, str]:
+def _refused(error: ClientError, service: str) -> tuple[str, str]:
     """Return what AWS answered and its remedy."""
     details: Any = error.response.get("Error", {})
     # In SQS's JSON protocol the code keeps the query protocol's prefix: AWS.SimpleQueueService.X.
@@ -123,21 +198,20 @@ def _refused(error: ClientError) -> tuple[str, str]:
     if code in _REFUSALS:
         return _REFUSALS[code]
     if code in _DENIED:
-        return (
-            f"access denied: {message}",
-            f"allow sqs:{error.operation_name} for these credentials",
-        )
+        call = error.operation_name
+        permission = _S3_PERMISSIONS.get(call, call) if service == "s3" else call
+        return f"access denied: {message}", f"allow {service}:{permission} for these credentials"
     if code in _THROTTLED:
         return "AWS asks to slow down", "wait a moment and run it again"
     return f"{error.operation_name} was refused: {code}: {message}", ""
 
 
-def _unanswered(error: BotoCoreError) -> tuple[str, str]:
+def _unanswered(error: BotoCoreError, service: str) -> tuple[str, str]:
     """Return why no answer came and the remedy."""
     from botocore import exceptions as aws  # noqa: PLC0415
 
     what = " ".join(str(error).split()).rstrip(".")
-    reach = "check the network, the region, and AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL if set"
+    reach = f"check the network, the region, and {_endpoints(service)} if set"
     remedies: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         ((aws.NoCredentialsError, aws.PartialCredentialsError), _CREDENTIALS),
         ((aws.CredentialRetrievalError, aws.TokenRetrievalError, aws.SSOError), _RENEW),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from celery import signals
 from celery.worker.request import Request as CeleryRequest
 from kombu.utils.imports import symbol_by_name
 
+from worker import address, notify
 from worker.fleet import Fleet, Queue, UnknownQueueError
 from worker.refusal import refuse
 from worker.sqs.client import Sqs
@@ -90,6 +92,11 @@ class Boot:
         queue = self._queue
         if queue is None:  # a worker started from code, without the command line
             queue = self._queue = self._named(sender.app.amqp.queues.consume_from.keys())
+        try:
+            sender.fleet_address = address.wanted(self._fleet.metrics, os.environ)
+        except address.BadAddress as error:
+            refuse(f"celery worker: {error}")
+        sender.fleet_supervisor = notify.take()
         self._look_up(queue)
         sender.pool_cls = _pool(sender.pool_cls, queue)
         if sender.pool_cls is symbol_by_name(_POOLS["solo"]):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-#: A message that no worker knows yet stays hidden for at most this long at a time: a release
+#: A message that no worker can run yet stays hidden for at most this long at a time: a release
 #: that brings the task takes minutes, and an operator should not wait longer for the retry.
 HIDE_AT_MOST_SECONDS: Final = 900
 
@@ -16,6 +16,10 @@ class Outcome(StrEnum):
     """How a received message's time on this worker ended."""
 
     DONE = "done"
+    RETRIED = "retried"
+    IGNORED = "ignored"
+    REVOKED = "revoked"
+    REPEATED = "repeated"
     FAILED = "failed"
     TIMED_OUT = "timed out"
     REJECTED = "rejected"
@@ -23,6 +27,8 @@ class Outcome(StrEnum):
     CHILD_DIED = "child died"
     UNREGISTERED = "unregistered"
     UNDECODABLE = "undecodable"
+    NO_PAYLOAD = "no payload"
+    NOT_DUE = "not due"
     NOT_STARTED = "not started"
     CUT_OFF = "cut off"
     LEASE_LOST = "lease lost"
@@ -33,6 +39,7 @@ class Broker(StrEnum):
 
     DELETE = "delete"
     DEAD_LETTER = "dead_letter"
+    DELAY = "delay"  # a copy that SQS shows when it is due, then delete
     HAND_BACK = "hand_back"
     HIDE = "hide"
     FORGET = "forget"
@@ -55,6 +62,8 @@ class Verdict:
 
 
 DONE: Final = Verdict(Outcome.DONE)
+NOT_DUE: Final = Verdict(Outcome.NOT_DUE)
+REPEATED: Final = Verdict(Outcome.REPEATED)
 
 #: ``BY_MANIFEST`` stands for the queue's ``on_failure``.
 BY_MANIFEST: Final = "by_manifest"
@@ -67,6 +76,10 @@ _Action = Broker | Literal["by_manifest"]
 TABLE: Final = MappingProxyType[Outcome, tuple[_Action, _Action]](
     {
         Outcome.DONE: (Broker.DELETE, Broker.DELETE),
+        Outcome.RETRIED: (Broker.DELETE, Broker.DELETE),
+        Outcome.IGNORED: (Broker.DELETE, Broker.DELETE),
+        Outcome.REVOKED: (Broker.DELETE, Broker.DELETE),
+        Outcome.REPEATED: (Broker.DELETE, Broker.DELETE),
         Outcome.FAILED: (BY_MANIFEST, BY_MANIFEST),
         Outcome.TIMED_OUT: (BY_MANIFEST, BY_MANIFEST),
         Outcome.REJECTED: (BY_MANIFEST, BY_MANIFEST),
@@ -74,6 +87,8 @@ TABLE: Final = MappingProxyType[Outcome, tuple[_Action, _Action]](
         Outcome.CHILD_DIED: (Broker.HAND_BACK, Broker.DEAD_LETTER),
         Outcome.UNREGISTERED: (Broker.HIDE, Broker.DEAD_LETTER),
         Outcome.UNDECODABLE: (Broker.DEAD_LETTER, Broker.DEAD_LETTER),
+        Outcome.NO_PAYLOAD: (Broker.HIDE, Broker.DEAD_LETTER),
+        Outcome.NOT_DUE: (Broker.DELAY, Broker.DELAY),
         Outcome.NOT_STARTED: (Broker.HAND_BACK, Broker.HAND_BACK),
         Outcome.CUT_OFF: (Broker.HAND_BACK, Broker.DEAD_LETTER),
         Outcome.LEASE_LOST: (Broker.FORGET, Broker.FORGET),
@@ -103,6 +118,9 @@ def broker_action(
 
 
 def hide_seconds(*, lease_seconds: float, receives: int) -> int:
-    """Return how long an unregistered task's message is hidden: lease x 2^receives, capped."""
+    """Return how long a message is hidden that this worker cannot run yet.
+
+    That is lease x 2^receives, capped.
+    """
     doublings = min(receives, 16)
     return int(min(lease_seconds * 2**doublings, HIDE_AT_MOST_SECONDS))

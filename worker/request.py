@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
+from datetime import UTC, datetime
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback
@@ -12,6 +13,9 @@ from celery.worker.request import Request as CeleryRequest
 
 from worker.children import gone
 from worker.outcomes import DONE, Outcome, Reason, Verdict
+from worker.payloads.pointer import CONTENT_TYPE
+from worker.payloads.serializer import failure
+from worker.payloads.store import PayloadUnavailable
 from worker.sqs.engine import Engine
 from worker.sqs.ledger import Held, State
 
@@ -34,6 +38,10 @@ class Request(CeleryRequest):
         self._engine: Engine | None = getattr(message.channel, "engine", None)
         if self._held is not None:
             self._held.request = weakref.ref(self)
+            if self._held.eta_epoch_seconds is not None:
+                # It was taken out of what Celery schedules by; the task may still ask for it.
+                eta = datetime.fromtimestamp(self._held.eta_epoch_seconds, UTC)
+                self._request_dict["eta"] = eta.isoformat()
         delivery = message.delivery_info
         self._delivery_info.update(
             sent_timestamp=delivery.get("sent_timestamp"),
@@ -59,6 +67,11 @@ class Request(CeleryRequest):
             hard = self.time_limits[0] or self.task.time_limit
             self._engine.started(self._held, at=time_accepted, pid=pid, time_limit_seconds=hard)
         super().on_accepted(pid, time_accepted)
+
+    def _announce_revoked(self, *args: Any, **kwargs: Any) -> None:
+        """Judge a task that is not to run, before Celery acknowledges it."""
+        self._judge(Outcome.REVOKED)
+        super()._announce_revoked(*args, **kwargs)
 
     def acknowledge(self) -> None:
         """Acknowledge once; a task with ``acks_late`` off does so at its start."""
@@ -103,6 +116,7 @@ class Request(CeleryRequest):
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> None:
         """Judge a failure and let Celery report it."""
+        self._judge_missing_payload(exc_info)
         self._judge_failure(exc_info)
         try:
             super().on_failure(exc_info, send_failed_event, return_ok)
@@ -113,6 +127,27 @@ class Request(CeleryRequest):
         finally:
             self._close()
 
+    def _judge_missing_payload(self, exc_info: Any) -> None:
+        """Judge a task whose arguments could not be fetched from S3; it has not begun.
+
+        While that may pass, it is no failure of the task: Celery is told that it wants the
+        message again, so that no errback and no chord hears of it.
+        """
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        missing = failure(error)
+        if missing is None:
+            return
+        reason = Reason(type(missing).__name__, str(missing))
+        if isinstance(missing, PayloadUnavailable):
+            logger.warning("%s[%s] waits for its arguments: %s", self.name, self.id, missing)
+            self._judge(Outcome.NO_PAYLOAD, reason)
+            exc_info.exception = Reject(str(missing), requeue=True)
+        else:
+            self._judge(Outcome.UNDECODABLE, reason)
+            exc_info.exception = missing
+
     def _judge_failure(self, exc_info: Any) -> None:
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
@@ -120,9 +155,11 @@ class Request(CeleryRequest):
         # Celery wraps what cannot be pickled and keeps the name of its class.
         kind = getattr(error, "exc_cls_name", None) or type(error).__name__
         reason = Reason(str(kind), str(error))
-        if isinstance(error, Retry | Ignore):
-            return
-        if isinstance(error, Reject):
+        if isinstance(error, Retry):
+            self._judge(Outcome.RETRIED)
+        elif isinstance(error, Ignore):
+            self._judge(Outcome.IGNORED)
+        elif isinstance(error, Reject):
             self._judge(Outcome.REQUEUED if error.requeue else Outcome.REJECTED, reason)
         elif isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt):
             self._judge(Outcome.CHILD_DIED, reason)
@@ -151,8 +188,10 @@ class Request(CeleryRequest):
         return stored
 
     def _retry_worker_lost(self, exc: Any, exc_info: Any) -> bool:
-        """Take a lost child's task as done if Celery could send its retry."""
-        verdict, self.message.verdict = self.message.verdict, DONE
+        """Take a lost child's task as retried if Celery could send its retry."""
+        if self._content_type == CONTENT_TYPE:
+            return False  # the arguments are not here: the message itself is handed back
+        verdict, self.message.verdict = self.message.verdict, Verdict(Outcome.RETRIED)
         sent = bool(super()._retry_worker_lost(exc, exc_info))
         if not sent:
             self.message.verdict = verdict
@@ -168,7 +207,7 @@ class Request(CeleryRequest):
         if not self.acknowledged:
             self.acknowledge()
         if self._engine is not None and self._held is not None and not self.task.acks_late:
-            self._engine.finished(self._held)
+            self._engine.finished(self._held, self.message.verdict)
 
 
 def _ran_longer(seconds: float) -> Reason:

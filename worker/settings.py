@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import Exchange, Queue
 
-from worker import boot
+from worker import boot, results
 from worker.fleet import Fleet, ManifestError, load
+from worker.payloads import serializer
+from worker.payloads.pointer import CONTENT_TYPE
 from worker.refusal import in_one_line, refuse
 from worker.sqs import transport
 
@@ -46,6 +48,8 @@ def install(app: Celery, fleet: Fleet | None = None) -> Fleet:
     boot.connect(fleet)
     settings = celery_settings(fleet)
     settings["imports"] = (*(app.conf.imports or ()), *settings["imports"])
+    if fleet.results is None and app.conf.result_backend:
+        del settings["result_backend"]
     app.conf.update(settings)
     return fleet
 
@@ -56,6 +60,8 @@ def celery_settings(fleet: Fleet) -> dict[str, Any]:
     What differs from queue to queue (slots, pool, limits) is set when a worker starts.
     """
     transport.register()
+    serializer.register(fleet)
+    accepted = ["json"] if fleet.payload_bucket is None else ["json", CONTENT_TYPE]
     direct = Exchange("", type="direct")
     return {
         "broker_url": f"{transport.SCHEME}://",
@@ -74,8 +80,9 @@ def celery_settings(fleet: Fleet) -> dict[str, Any]:
         "worker_lost_wait": 1.0,
         "worker_prefetch_multiplier": 1,
         "worker_consumer": "worker.consumer:Consumer",
-        # JSON only
-        "accept_content": ["json"],
+        # JSON only; a pointer is JSON that leads to JSON
+        "accept_content": accepted,
+        "result_accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
         "event_serializer": "json",
@@ -84,6 +91,7 @@ def celery_settings(fleet: Fleet) -> dict[str, Any]:
         "worker_send_task_events": False,
         "task_send_sent_event": False,
         "worker_detect_quorum_queues": False,
+        **results.settings(fleet),
     }
 
 

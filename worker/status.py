@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from worker.drain import Plan
+    from worker.health import Health
     from worker.sqs.engine import Engine
 
 #: The release a node runs, set by the unit that starts its worker.
-RELEASE_VARIABLE = "FLEET_RELEASE"
+RELEASE_VARIABLE: Final = "FLEET_RELEASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which worker it is."""
+
+    fleet: str
+    queue: str
+    pool: str
+    release: str | None = None
+
+    @classmethod
+    def here(cls, fleet: str, queue: str, pool: str, env: Mapping[str, str] = os.environ) -> Self:
+        """Return this process's, of the release that its environment names."""
+        return cls(fleet, queue, pool, env.get(RELEASE_VARIABLE))
 
 
 def status(
-    plan: Plan, engine: Engine | None, *, fleet: str, queue: str, pool: str
+    identity: Identity, plan: Plan, engine: Engine | None, health: Health, metrics: str | None
 ) -> dict[str, Any]:
     """Return a worker's state as JSON-ready data; ages and times are in seconds.
 
     ``phase`` is ``starting`` until the worker consumes. ``last_poll_age_seconds`` counts from
-    the last answer that was no error, and is None before the first.
+    the last answer that was no error, and is None before the first. ``metrics`` is where it
+    answers for its metrics and health, ``host:port``.
     """
     now = time.monotonic()
     common = {
-        "fleet": fleet,
-        "queue": queue,
-        "pool": pool,
+        "fleet": identity.fleet,
+        "queue": identity.queue,
+        "pool": identity.pool,
         "pid": os.getpid(),
-        "release": os.environ.get(RELEASE_VARIABLE),
+        "release": identity.release,
+        "metrics": metrics,
+        "healthy": health.well,
+        "ailments": health.reasons,
         "phase": str(plan.phase),
         "reason": plan.reason,
         "deadline_in_seconds": _rounded(plan.deadline - now) if plan.deadline else None,
@@ -60,7 +82,7 @@ def status(
                 "id": one.task_id,
                 "age_seconds": _rounded(now - one.started_at),
                 "waited_seconds": _rounded(
-                    time.time() - (now - one.started_at) - one.sent_at_epoch_seconds
+                    time.time() - (now - one.started_at) - one.due_at_epoch_seconds
                 ),
                 "receives": one.receives,
                 "lease_lost": one.lease.lost,

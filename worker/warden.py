@@ -28,7 +28,8 @@ from worker.pools import pool_name
 from worker.sqs.engine import DRAINING, PAUSED, Engine
 from worker.sqs.ledger import Held, State
 from worker.sqs.transport import OPTION
-from worker.status import status
+from worker.status import Identity, status
+from worker.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -47,19 +48,30 @@ class Warden(threading.Thread):
         super().__init__(name="fleet-warden", daemon=True)
         self._consumer = consumer
         self._transport = consumer.connection.transport
-        self._fleet: str = consumer.connection.transport_options[OPTION].name
-        self._pool = pool_name(consumer.pool)
-        self._queue: str = next(iter(consumer.app.amqp.queues.consume_from))
-        self.socket_path = control.socket_path(self._fleet, self._queue, os.getpid())
+        self._identity = Identity.here(
+            fleet=consumer.connection.transport_options[OPTION].name,
+            queue=next(iter(consumer.app.amqp.queues.consume_from)),
+            pool=pool_name(consumer.pool),
+        )
+        self.socket_path = control.socket_path(
+            self._identity.fleet, self._identity.queue, os.getpid()
+        )
         self._orders: deque[Order] = deque()
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._interrupts = 0
-        self._prefork = self._pool == "prefork"
+        self._prefork = self._identity.pool == "prefork"
         self._ending = Ending(consumer, prefork=self._prefork, at_exit=self._remove_socket)
         self._lost: deque[Held] = deque()
         self.plan = Plan(since=time.monotonic())
+        self.watch = Watch(
+            self._identity,
+            consumer.app.tasks,
+            lambda: (self.plan, self.engine),
+            consumer.controller.fleet_supervisor,
+        )
+        self._transport.observer = self.watch.metrics
 
     # -- orders (any thread, signal handlers) ---------------------------------------------------
 
@@ -112,8 +124,7 @@ class Warden(threading.Thread):
         selector = selectors.DefaultSelector()
         selector.register(self._reader, selectors.EVENT_READ)
         while True:
-            draining = self.plan.phase is Phase.DRAINING
-            if selector.select(DRAIN_TICK_SECONDS if draining else TICK_SECONDS):
+            if selector.select(self._wait_seconds()):
                 for number in self._reader.recv(4096):
                     if number:
                         self._signalled(number)
@@ -123,10 +134,16 @@ class Warden(threading.Thread):
                 # The one who lets the worker go must not be lost to a defect.
                 logger.exception("warden: a step failed")
 
+    def _wait_seconds(self) -> float:
+        if self.plan.phase is Phase.DRAINING:
+            return DRAIN_TICK_SECONDS
+        return min(TICK_SECONDS, self.watch.tick_seconds or TICK_SECONDS)
+
     def _tick(self) -> None:
         now = time.monotonic()
         while self._orders:
             self._obey(self._orders.popleft(), now)
+        self.watch.look(now)
         engine = self.engine
         if engine is not None:
             if engine.on_lost_lease is None:
@@ -138,6 +155,7 @@ class Warden(threading.Thread):
             self._do(do)
         if engine is not None:
             engine.tend(now)
+        self.watch.beat = now
 
     def _obey(self, order: Order, now: float) -> None:
         engine = self.engine
@@ -231,7 +249,8 @@ class Warden(threading.Thread):
 
     def status(self) -> dict[str, Any]:
         """Return what ``ops node status`` shows."""
-        return status(self.plan, self.engine, fleet=self._fleet, queue=self._queue, pool=self._pool)
+        health, address = self.watch.health(), self.watch.address
+        return status(self._identity, self.plan, self.engine, health, address)
 
 
 class WardenStep(bootsteps.StartStopStep):
@@ -253,6 +272,7 @@ class WardenStep(bootsteps.StartStopStep):
         gc.freeze()
         atexit.register(self.warden.close)
         self._serve(self.warden)
+        self.warden.watch.listen(consumer.controller.fleet_address)
 
     def _serve(self, warden: Warden) -> None:
         """Open the control socket; a worker without one works, and says so."""

@@ -14,9 +14,13 @@ from ops.errors import Exit, OpsError
 # One module a noun, `ops.cli.<noun>`, that holds a click command of the same name. The words are
 # here so that `ops --help` imports none of them.
 NOUNS = {
+    "doctor": "List what bites a Celery application on SQS; propose its manifest.",
     "manifest": "Check and show the manifest; print its schema.",
     "node": "Ask and steer the worker on this node.",
-    "queues": "Create and correct the fleet's queues on SQS.",
+    "queues": "Create and correct the fleet's queues on SQS; move delayed tasks on.",
+    "schedules": "Show, run and apply what is sent at its times.",
+    "stores": "Create and correct the fleet's tables and buckets.",
+    "tasks": "Publish tasks, and ask after them.",
 }
 
 

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from ops.node.local import Worker
 
 
+_COLUMNS = (
+    "queue",
+    "pid",
+    "phase",
+    "health",
+    "busy",
+    "waiting",
+    "last poll",
+    "errors",
+    "lost",
+    "release",
+    "metrics",
+)
+
+
 class Within(click.ParamType["timedelta"]):
     """A duration as the manifest writes it."""
 
@@ -50,9 +65,9 @@ def node() -> None:
 @node.command()
 @_chosen
 def status(queue: str | None, pid: int | None, as_json: bool) -> int:
-    """Show the workers here: slots, running tasks with ages, last successful poll, release.
+    """Show the workers here: health, slots, running tasks with ages, last poll, metrics address.
 
-    Exits 3 if none is found, or one does not answer.
+    Exits 3 if none is found, or one is unhealthy or does not answer.
     """
     from ops.node.local import status as ask  # noqa: PLC0415
 
@@ -61,7 +76,9 @@ def status(queue: str | None, pid: int | None, as_json: bool) -> int:
         print_json({"workers": answers})
     else:
         _print(answers)
-    healthy = answers and all(answer["ok"] for answer in answers)
+    healthy = answers and all(
+        answer["ok"] and answer.get("healthy") is not False for answer in answers
+    )
     return Exit.DONE if healthy else Exit.DRIFTED
 
 
@@ -145,9 +162,12 @@ def _print(answers: list[dict[str, Any]]) -> None:
         say(_nobody(None, None))
         return
     print_table(
-        ("queue", "pid", "phase", "busy", "waiting", "last poll", "errors", "lost", "release"),
+        _COLUMNS,
         [_row(answer) for answer in answers],
     )
+    for answer in answers:
+        for ailment in answer.get("ailments", ()):
+            print_line(f"{answer['queue']} {answer['pid']}: unhealthy: {ailment}")
     tasks = [(answer, task) for answer in answers for task in answer.get("tasks", ())]
     if not tasks:
         return
@@ -169,23 +189,31 @@ def _print(answers: list[dict[str, Any]]) -> None:
 
 def _row(answer: dict[str, Any]) -> tuple[str, ...]:
     if not answer["ok"]:
-        return (answer["queue"], str(answer["pid"]), answer["error"], *["-"] * 6)
+        return _padded(answer["queue"], str(answer["pid"]), answer["error"])
     phase = answer["phase"]
     if answer["deadline_in_seconds"] is not None:
         phase += f" ({_seconds(answer['deadline_in_seconds'])} left)"
+    healthy: bool | None = answer.get("healthy")  # a worker of an older release does not say
+    health = "-" if healthy is None else "ok" if healthy else "bad"
     if "slots" not in answer:
-        return (answer["queue"], str(answer["pid"]), phase, *["-"] * 6)
+        return _padded(answer["queue"], str(answer["pid"]), phase, health)
     return (
         answer["queue"],
         str(answer["pid"]),
         phase,
+        health,
         f"{answer['busy']}/{answer['slots']}",
         str(answer["buffered"]),
         _ago(answer["last_poll_age_seconds"]),
         str(answer["poll_errors"]),
         str(answer["leases_lost"]),
         answer["release"] or "-",
+        answer.get("metrics") or "-",
     )
+
+
+def _padded(*cells: str) -> tuple[str, ...]:
+    return (*cells, *["-"] * (len(_COLUMNS) - len(cells)))
 
 
 def _ago(seconds: float | None) -> str:

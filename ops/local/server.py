@@ -55,9 +55,11 @@ def _serve(listener: socket.socket) -> None:
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
-    from ops.local.moto_sqs import mend  # noqa: PLC0415
+    from ops.local import moto_dynamodb, moto_s3, moto_sqs  # noqa: PLC0415
 
-    mend()
+    moto_dynamodb.mend()
+    moto_s3.mend()
+    moto_sqs.mend()
     # A line for each request would be most of the work of serving it.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server(

@@ -1,13 +1,12 @@
-"""Take the steps of a plan on SQS, and say how far it came when it cannot go on."""
+"""Take the steps of a plan on SQS."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, cast
 
-from ops.aws import aws_errors
-from ops.errors import Exit, OpsError
 from ops.queues.plan import Kind, Step
+from ops.steps import take_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,32 +31,16 @@ def act(
 ) -> None:
     """Take every step of the plan in order.
 
-    Raises OpsError with what was done before the step that failed, or before Ctrl-C (exit 130).
-    Running the whole flow again goes on from there.
+    Raises OpsError as `ops.steps.take_all` does.
     """
-    actor = _Actor(client, found)
-    done: list[Step] = []
-    for step in plan.steps:
-        doing = f"{_DOING[step.kind]} {step.queue}"
-        step_begins(doing)
-        try:
-            with aws_errors(doing):
-                actor.take(step)
-        except OpsError as error:
-            raise OpsError(f"{error}\n{_so_far(done)}", error.code) from error
-        except KeyboardInterrupt:
-            raise OpsError(
-                f"interrupted while {doing}, which may or may not have happened\n{_so_far(done)}",
-                Exit.INTERRUPTED,
-            ) from None
-        done.append(step)
-
-
-def _so_far(done: list[Step]) -> str:
-    if not done:
-        return "nothing had been changed before that"
-    steps = ", ".join(f"{step.queue} {step.kind.value}" for step in done)
-    return f"done before that: {steps}: run it again for the rest"
+    take_all(
+        plan.steps,
+        _Actor(client, found).take,
+        step_begins,
+        doing=lambda step: f"{_DOING[step.kind]} {step.queue}",
+        done=lambda step: f"{step.queue} {step.kind.value}",
+        service=lambda _: "sqs",
+    )
 
 
 def _typed(attributes: dict[str, str]) -> dict[QueueAttributeNameType, str]:
@@ -77,8 +60,8 @@ class _Actor:
         attributes = dict(step.attributes)
         if step.tie is not None:
             # Some queue of the fleet exists by now: sources come after their dead-letter queues.
-            name, policy = step.tie.tie(next(iter(self._arns.values())))
-            attributes[name] = policy
+            tie = step.tie.tie(next(iter(self._arns.values())))
+            attributes |= dict((tie,) if tie is not None else ())
         if step.kind is Kind.CREATE:
             self._create(step, attributes)
         elif step.kind is Kind.CORRECT:

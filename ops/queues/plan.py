@@ -18,6 +18,11 @@ _WHY = {
     "RedrivePolicy": "max_receives",
     "RedriveAllowPolicy": "dead letters of its own queue only",
 }
+_WHY_OF_DELAYS = {
+    "VisibilityTimeout": "how long a forwarder has",
+    "ReceiveMessageWaitTimeSeconds": "one poll when idle",
+    "MessageRetentionPeriod": "tasks that are due late wait here",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def plan(wanted: Sequence[Wanted], found: Mapping[str, Found | None]) -> Plan:
         return Plan((), refusals)
     steps = [step for want in wanted for step in _steps(want, found)]
     steps += [
-        Step(Kind.CORRECT, want.name, (_tie_change(want, None),), tie=want)
+        Step(Kind.CORRECT, want.name, _tie_change(want, None), tie=want)
         for want in wanted
         if want.is_dead_letter and found[want.name] is None
     ]
@@ -126,11 +131,12 @@ def _steps(want: Wanted, found: Mapping[str, Found | None]) -> Iterator[Step]:
         _change(want, name, state.attributes.get(name), value) for name, value in attributes.items()
     ]
     tie = None
-    name, policy = want.tie(state.arn)
-    before = state.attributes.get(name)
-    if not same_policy(before, policy):
-        tie = want
-        changes.append(_tie_change(want, before))
+    policy = want.tie(state.arn)
+    if policy is not None:
+        before = state.attributes.get(policy[0])
+        if not same_policy(before, policy[1]):
+            tie = want
+            changes.extend(_tie_change(want, before))
     if changes:
         yield Step(Kind.CORRECT, want.name, tuple(changes), attributes, tie=tie)
     tags = {key: value for key, value in want.tags.items() if state.tags.get(key) != value}
@@ -145,9 +151,9 @@ def _steps(want: Wanted, found: Mapping[str, Found | None]) -> Iterator[Step]:
 def _creation(want: Wanted) -> Step:
     parts = [f"{name} {show(name, value)}" for name, value in want.attributes.items()]
     # A new dead-letter queue is tied to its source in a step of its own, at the end.
-    tie = None if want.is_dead_letter else want
+    tie = want if want.max_receives is not None else None
     if tie is not None:
-        parts.append(f"RedrivePolicy {_tie_change(want, None).after}")
+        parts += [f"RedrivePolicy {change.after}" for change in _tie_change(want, None)]
     change = Change(want.name, "queue", None, ", ".join(parts), "the manifest names it")
     return Step(Kind.CREATE, want.name, (change,), want.attributes, want.tags, tie)
 
@@ -166,10 +172,12 @@ def _change(want: Wanted, name: str, before: str | None, after: str) -> Change:
     shown = None if before is None else show(name, before)
     outlive = want.is_dead_letter and name == "MessageRetentionPeriod"
     why = "dead letters outlive their queue's messages" if outlive else _WHY[name]
+    if want.partner is None:
+        why = _WHY_OF_DELAYS.get(name, why)
     return Change(want.name, name, shown, show(name, after), why)
 
 
-def _tie_change(want: Wanted, before: str | None) -> Change:
+def _tie_change(want: Wanted, before: str | None) -> tuple[Change, ...]:
     # Shown by name: where neither of the two exists yet there is no ARN to show.
-    name, policy = want.tie("")
-    return _change(want, name, before, policy)
+    tie = want.tie("")
+    return () if tie is None else (_change(want, tie[0], before, tie[1]),)

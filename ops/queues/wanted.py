@@ -9,13 +9,16 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ops.queues.forwarding import HOLD_SECONDS, LONGEST_POLL_SECONDS
+
 if TYPE_CHECKING:
     from worker.fleet import Fleet, Queue
 
 # The most SQS allows, since August 2025. Celery's base64 twice over leaves about 576 KiB of it.
 LARGEST_MESSAGE_BYTES = 1_048_576
-# The longest SQS allows: a dead letter outlives the retention of its source, at most 13 d.
-DEAD_LETTER_RETENTION = timedelta(days=14)
+# The longest SQS allows: a dead letter outlives the retention of its source, at most 13 d, and a
+# task in the delay queue is sent anew well before it.
+LONGEST_RETENTION = timedelta(days=14)
 
 NAME_TAG = "fleet:name"
 ROLE_TAG = "fleet:role"
@@ -27,26 +30,29 @@ class Wanted:
 
     `attributes` are SQS's names and texts. Its partner, the dead-letter queue of a source or the
     source of a dead-letter queue, is kept by name: an ARN is known once one of the two exists.
-    `max_receives` is None for a dead-letter queue.
+    `max_receives` is None for a dead-letter queue. The delay queue and the queue for its junk
+    have no partner: SQS must not count receives there, of which each hop takes one.
     """
 
     name: str
     attributes: Mapping[str, str]
     tags: Mapping[str, str]
-    partner: str
+    partner: str | None = None
     max_receives: int | None = None
 
     @property
     def is_dead_letter(self) -> bool:
-        """Whether this is a dead-letter queue."""
-        return self.max_receives is None
+        """Whether this is the dead-letter queue of a source."""
+        return self.max_receives is None and self.partner is not None
 
-    def tie(self, arn: str) -> tuple[str, str]:
-        """Return the attribute that ties it to its partner, and that attribute's text.
+    def tie(self, arn: str) -> tuple[str, str] | None:
+        """Return the attribute that ties it to its partner and its text; None without a partner.
 
         `arn` is the partner's, or any other queue's of the same account and region: the name is
         all in which they differ.
         """
+        if self.partner is None:
+            return None
         partner_arn = f"{arn.rpartition(':')[0]}:{self.partner}"
         if self.is_dead_letter:
             return "RedriveAllowPolicy", json.dumps(
@@ -62,6 +68,33 @@ def wanted(fleet: Fleet) -> tuple[Wanted, ...]:
     return (
         *(_dead_letters(fleet, queue) for queue in fleet.queues.values()),
         *(_source(fleet, queue) for queue in fleet.queues.values()),
+        *_delay_queues(fleet),
+    )
+
+
+def _delay_queues(fleet: Fleet) -> tuple[Wanted, Wanted]:
+    """Return the queue for what was no task in the delay queue, and the delay queue."""
+    kept = {
+        "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
+        "MessageRetentionPeriod": _seconds(LONGEST_RETENTION),
+        "SqsManagedSseEnabled": "true",
+    }
+    times = {
+        "VisibilityTimeout": str(HOLD_SECONDS),
+        "ReceiveMessageWaitTimeSeconds": str(LONGEST_POLL_SECONDS),
+    }
+    tags = {NAME_TAG: fleet.name}
+    return (
+        Wanted(
+            name=fleet.delay_dead_letter_name,
+            attributes=MappingProxyType(kept),
+            tags=MappingProxyType({**tags, ROLE_TAG: "dead-letter"}),
+        ),
+        Wanted(
+            name=fleet.delay_queue_name,
+            attributes=MappingProxyType({**times, **kept}),
+            tags=MappingProxyType({**tags, ROLE_TAG: "delay"}),
+        ),
     )
 
 
@@ -71,7 +104,7 @@ def _dead_letters(fleet: Fleet, queue: Queue) -> Wanted:
         attributes=MappingProxyType(
             {
                 "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
-                "MessageRetentionPeriod": _seconds(DEAD_LETTER_RETENTION),
+                "MessageRetentionPeriod": _seconds(LONGEST_RETENTION),
                 "SqsManagedSseEnabled": "true",
             }
         ),

@@ -1,12 +1,11 @@
-"""Take the steps of a plan on EventBridge Scheduler, and say how far it came if it cannot go on."""
+"""Take the steps of a plan on EventBridge Scheduler."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ops.aws import aws_errors
-from ops.errors import Exit, OpsError
 from ops.schedules.plan import Kind, Step
+from ops.steps import take_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,24 +30,16 @@ def act(
 ) -> None:
     """Take every step of the plan in order, all within the group.
 
-    Raises OpsError with what was done before the step that failed, or before Ctrl-C (exit 130).
-    Running the whole flow again goes on from there.
+    Raises OpsError as `ops.steps.take_all` does.
     """
-    done: list[Step] = []
-    for step in plan.steps:
-        doing = f"{_DOING[step.kind]} {step.name}"
-        step_begins(doing)
-        try:
-            with aws_errors(doing, service="scheduler"):
-                _take(client, group, step)
-        except OpsError as error:
-            raise OpsError(f"{error}\n{_so_far(done)}", error.code) from error
-        except KeyboardInterrupt:
-            raise OpsError(
-                f"interrupted while {doing}, which may or may not have happened\n{_so_far(done)}",
-                Exit.INTERRUPTED,
-            ) from None
-        done.append(step)
+    take_all(
+        plan.steps,
+        lambda step: _take(client, group, step),
+        step_begins,
+        doing=lambda step: f"{_DOING[step.kind]} {step.name}",
+        done=lambda step: f"{step.name} {step.kind.value}",
+        service=lambda _: "scheduler",
+    )
 
 
 def _take(client: EventBridgeSchedulerClient, group: str, step: Step) -> None:
@@ -62,10 +53,3 @@ def _take(client: EventBridgeSchedulerClient, group: str, step: Step) -> None:
         client.update_schedule(**definition)
     else:
         client.delete_schedule(GroupName=group, Name=step.name)
-
-
-def _so_far(done: list[Step]) -> str:
-    if not done:
-        return "nothing had been changed before that"
-    steps = ", ".join(f"{step.name} {step.kind.value}" for step in done)
-    return f"done before that: {steps}: run it again for the rest"

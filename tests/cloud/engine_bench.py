@@ -55,12 +55,14 @@ class Bench:
     url: str
     loop: Loop = field(default_factory=Loop)
     delivered: list[Held] = field(default_factory=list)
+    payloads: list[dict[str, Any]] = field(default_factory=list)
     #: what to do with a delivery, on the loop; holding it is doing nothing
     run: Callable[[Held], None] = lambda _: None
     engine: Engine = field(init=False)
 
     def deliver(self, held: Held, payload: dict[str, Any]) -> None:
         assert payload["properties"]["delivery_tag"] == held.tag
+        self.payloads.append(payload)
         self.delivered.append(held)
         self.start(held)
         self.run(held)

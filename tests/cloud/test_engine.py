@@ -184,7 +184,7 @@ def test_a_task_acknowledged_at_its_start_keeps_its_slot() -> None:
         wait_for(lambda: on.counts().deleted == 1, "the early delete")
         assert on.engine.ledger.occupied == 1
         assert on.counts().visible == 1
-        on.loop.call_soon(lambda: on.engine.finished(first))
+        on.loop.call_soon(lambda: on.engine.finished(first, DONE))
         on.wait_delivered(2)
 
 

@@ -31,6 +31,8 @@ def test_a_plan_changes_nothing_and_says_how_to_apply_it(account: Account) -> No
         [f"{account.name}-video-dlq", "queue"],
         [f"{account.name}-mail", "queue"],
         [f"{account.name}-video", "queue"],
+        [f"{account.name}-delayed-dlq", "queue"],
+        [f"{account.name}-delayed", "queue"],
         [f"{account.name}-mail-dlq", "RedriveAllowPolicy"],
         [f"{account.name}-video-dlq", "RedriveAllowPolicy"],
     ]
@@ -41,7 +43,7 @@ def test_a_plan_changes_nothing_and_says_how_to_apply_it(account: Account) -> No
 def test_apply_makes_the_queues_as_the_manifest_wants_them(account: Account) -> None:
     ran = account.apply("--yes")
     assert ran.returncode == 0, ran.stderr
-    assert account.names() == ["mail", "mail-dlq", "video", "video-dlq"]
+    assert account.names() == ["delayed", "delayed-dlq", "mail", "mail-dlq", "video", "video-dlq"]
     _, source, tags = account.queue("mail")
     _, dead, dead_tags = account.queue("mail-dlq")
     assert source["VisibilityTimeout"] == "90"
@@ -62,6 +64,11 @@ def test_apply_makes_the_queues_as_the_manifest_wants_them(account: Account) -> 
     }
     assert dead_tags == {**tags, "fleet:role": "dead-letter"}
     assert account.queue("video")[1]["MessageRetentionPeriod"] == "172800"
+    _, delayed, delayed_tags = account.queue("delayed")
+    assert delayed["MessageRetentionPeriod"] == "1209600"
+    assert delayed["SqsManagedSseEnabled"] == "true"
+    assert "RedrivePolicy" not in delayed
+    assert delayed_tags == {"fleet:name": account.name, "fleet:role": "delay"}
 
 
 def test_a_second_apply_changes_nothing(account: Account) -> None:

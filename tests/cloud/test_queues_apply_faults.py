@@ -145,7 +145,7 @@ def test_a_name_deleted_less_than_a_minute_ago(account: Account) -> None:
         "run it again for the rest",
     ]
     assert account.apply("--yes").returncode == 0
-    assert account.names() == ["mail", "mail-dlq", "video", "video-dlq"]
+    assert account.names() == ["delayed", "delayed-dlq", "mail", "mail-dlq", "video", "video-dlq"]
 
 
 def test_access_denied_is_not_taken_for_an_absent_queue(account: Account) -> None:
@@ -218,4 +218,4 @@ def test_long_work_says_how_far_it_is(account: Account) -> None:
         fault.open.set()
         _, talk = ops.communicate(timeout=30)
     assert ops.returncode == 3
-    assert f"reading queues: 2 of 4 done, now {account.name}-mail\n" in talk
+    assert f"reading queues: 2 of 6 done, now {account.name}-mail\n" in talk

@@ -113,6 +113,7 @@ class Fleet:
             "AWS_EC2_METADATA_DISABLED": "true",
             "FLEET_MANIFEST": str(self.folder / "fleet.toml"),
             "FLEET_RUNTIME_DIR": str(self.folder / "run"),
+            "FLEET_METRICS": "127.0.0.1:0",
             "PYTHONPATH": f"{APP}:{REPOSITORY}",
             "PYTHONUNBUFFERED": "1",
             "E2E_RUNS": str(self.runs_path),

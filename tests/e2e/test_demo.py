@@ -105,7 +105,7 @@ def test_its_sums_are_those_of_the_files(ran: tuple[Path, dict[str, Any], str]) 
         json.loads(line)["message_id"]
         for line in (out / "mails/deliveries.jsonl").read_text().splitlines()
     ]
-    assert len(set(deliveries)) == queues["email"]["finished"] == CLIPS + STATEMENTS
+    assert len(set(deliveries)) == queues["email"]["finished"] == CLIPS + STATEMENTS + 1
     classified = list((out / "documents").glob("*.json"))
     assert len(classified) == queues["documents"]["finished"] == DOCUMENTS
     assert json.loads((out / "result.json").read_text()) == result
@@ -177,6 +177,20 @@ def test_damaged_input_is_in_the_dead_letter_queue(
     assert not processes_in(out)
 
 
+def test_the_reminder_came_in_its_time_and_every_mail_once(
+    ran: tuple[Path, dict[str, Any], str],
+) -> None:
+    out, result, said = ran
+    (reminder,) = result["later"]
+    assert reminder["id"] == "reminder"
+    assert reminder["countdown_seconds"] == 15
+    assert reminder["late_seconds"] >= 0
+    lines = (out / "mails/deliveries.jsonl").read_text().splitlines()
+    deliveries = Counter(json.loads(line)["message_id"] for line in lines)
+    assert set(deliveries.values()) == {1}
+    assert "metrics of email-1: http://127.0.0.1:" in said
+
+
 def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = demo(out, "--clips=4")
@@ -233,11 +247,12 @@ def test_a_folder_is_emptied_of_its_own_only_and_used_by_one_at_a_time(tmp_path:
 
 
 def done(id_: str, worker: int = 1, state: str = "SUCCESS") -> list[dict[str, object]]:
+    countdown, due = (15.0, 25.0) if id_ == "reminder" else (0.0, None)
     common = {"id": id_, "worker": worker}
     return [
-        {**common, "event": "published", "at": 10.0},
-        {**common, "event": "started", "at": 12.0, "sent": 10.0},
-        {**common, "event": "ended", "at": 13.0, "state": state},
+        {**common, "event": "published", "at": 10.0, "due": due},
+        {**common, "event": "started", "at": 12.0 + countdown, "sent": 10.0},
+        {**common, "event": "ended", "at": 13.0 + countdown, "state": state},
     ]
 
 
@@ -264,7 +279,7 @@ def small_sums(progress: Progress, missing: str = "", **more: Any) -> Any:
 def test_the_sums_of_work_that_is_done() -> None:
     found = small_sums(small_progress())
     assert found.good
-    assert [queue.finished for queue in found.queues] == [1, 1, 2, 1]
+    assert [queue.finished for queue in found.queues] == [1, 1, 3, 1]
     assert {(queue.wait_p50, queue.wait_p99) for queue in found.queues} == {(2.0, 2.0)}
 
 

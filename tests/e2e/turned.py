@@ -1,8 +1,8 @@
 """A wall clock that a test turns forward, for the processes it starts; also their launcher.
 
-``python turned.py FILE MODULE ARGS...`` runs a module, as ``python -m`` does, in a process (and in
-those it forks) whose ``time.time()`` is ahead by as many seconds as FILE says. Monotonic time, and
-with it every wait, stays as it is.
+``python turned.py FILE MODULE ARGS...`` runs a module, as ``python -m`` does, or a script, in a
+process (and in those it forks) whose ``time.time()`` is ahead by as many seconds as FILE says.
+Monotonic time, and with it every wait, stays as it is.
 """
 
 from __future__ import annotations
@@ -46,4 +46,7 @@ if __name__ == "__main__":
     time.time = Turned(Path(clock)).time
     sys.argv = sys.argv[2:]
     sys.path[0] = ""
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    if module.endswith(".py"):
+        runpy.run_path(module, run_name="__main__")
+    else:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)

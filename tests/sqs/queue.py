@@ -202,6 +202,9 @@ class Queue:
         """Give what is visible to the polls that wait, first come first served."""
         while self._polls and self.counts()["visible"] > 0:
             poll = self._polls[0]
+            if poll.answer.done():  # its time ran out in this very turn of the loop
+                self._polls.pop(0)
+                continue
             heard = poll.is_heard
             if not heard and not self.settings.hang_up_hides:
                 self._polls.pop(0)

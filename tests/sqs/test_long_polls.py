@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import time
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.sqs import Control, StrictSqs
+from tests.sqs.attributes import QueueAttributes
 from tests.sqs.callers import (
     entries,
     good_headers,
@@ -22,6 +24,10 @@ from tests.sqs.callers import (
     receive,
     send_all,
 )
+from tests.sqs.clock import Clock
+from tests.sqs.message import Message
+from tests.sqs.polls import Poll as OpenPoll
+from tests.sqs.queue import Queue, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -161,3 +167,19 @@ def test_a_poll_whose_time_is_over_hides_nothing(server: StrictSqs, sqs: SQSClie
     server.control.wait_for(name_of(url), lambda counts: counts.closed_polls == 0)
     send_all(sqs, url, "x")
     assert [message["Body"] for message in receive(sqs, url)] == ["x"]
+
+
+def test_a_poll_whose_time_is_over_takes_nothing_with_it() -> None:
+    """Its time may run out in the same turn of the loop in which a message appears."""
+
+    async def turn() -> list[int]:
+        queue = Queue("q", "arn:aws:sqs:eu-west-1:1:q", Clock(), Settings(), QueueAttributes())
+        over, waiting = OpenPoll(1, 30, lambda: True), OpenPoll(1, 30, lambda: True)
+        queue.wait(over)
+        queue.wait(waiting)
+        over.finish([])
+        queue.send(Message("body", "sender", queue.clock.now()), 0)
+        queue.dispatch()
+        return [len(await over.answer), len(await waiting.answer)]
+
+    assert asyncio.run(turn()) == [0, 1]

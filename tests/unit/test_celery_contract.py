@@ -214,7 +214,7 @@ def pool(request: pytest.FixtureRequest) -> Any:
         (_raises(SystemExit(3)), "reject True", Outcome.CHILD_DIED),
         (_raises(KeyboardInterrupt()), "reject True", Outcome.CHILD_DIED),
         (_raises(MemoryError()), "ack", Outcome.FAILED),
-        (_raises(celery.exceptions.Ignore()), "ack", Outcome.DONE),
+        (_raises(celery.exceptions.Ignore()), "ack", Outcome.IGNORED),
         (_raises(celery.exceptions.Reject("no", requeue=False)), "reject False", Outcome.REJECTED),
         (_raises(celery.exceptions.Reject("no", requeue=True)), "reject True", Outcome.REQUEUED),
     ],

@@ -21,6 +21,10 @@ from worker.outcomes import (
 # receive:     earlier  last      |  earlier  last
 EXPECTED = """
 done           delete       delete       | delete       delete
+retried        delete       delete       | delete       delete
+ignored        delete       delete       | delete       delete
+revoked        delete       delete       | delete       delete
+repeated       delete       delete       | delete       delete
 failed         dead_letter  dead_letter  | delete       delete
 timed out      dead_letter  dead_letter  | delete       delete
 rejected       dead_letter  dead_letter  | delete       delete
@@ -28,6 +32,8 @@ requeued       hand_back    dead_letter  | hand_back    dead_letter
 child died     hand_back    dead_letter  | hand_back    dead_letter
 unregistered   hide         dead_letter  | hide         dead_letter
 undecodable    dead_letter  dead_letter  | dead_letter  dead_letter
+no payload     hide         dead_letter  | hide         dead_letter
+not due        delay        delay        | delay        delay
 not started    hand_back    hand_back    | hand_back    hand_back
 cut off        hand_back    dead_letter  | hand_back    dead_letter
 lease lost     forget       forget       | forget       forget
@@ -69,14 +75,20 @@ def test_what_the_broker_is_told(
     assert found is Broker(action)
 
 
-def test_nothing_but_success_is_deleted_unrecorded_by_default() -> None:
+def test_nothing_but_what_was_dealt_with_is_deleted_unrecorded_by_default() -> None:
     deleted = {
         outcome
         for outcome, last, spot in product(Outcome, (False, True), (False, True))
         if broker_action(outcome, last_receive=last, on_failure="dead_letter", spot=spot)
         is Broker.DELETE
     }
-    assert deleted == {Outcome.DONE}
+    assert deleted == {
+        Outcome.DONE,
+        Outcome.RETRIED,
+        Outcome.IGNORED,
+        Outcome.REVOKED,
+        Outcome.REPEATED,
+    }
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ FLEET = Fleet.model_validate(
 
 
 def as_wanted() -> dict[str, Found | None]:
-    """The two queues of FLEET exactly as the manifest wants them."""
+    """The queues of FLEET exactly as the manifest wants them."""
     tags = {"fleet:name": "media", "fleet:queue": "mail"}
     common = {"MaximumMessageSize": "1048576", "SqsManagedSseEnabled": "true"}
     source = {
@@ -40,9 +40,23 @@ def as_wanted() -> dict[str, Found | None]:
         ),
         **common,
     }
+    refused = {
+        "QueueArn": f"{ARN}media-delayed-dlq",
+        "MessageRetentionPeriod": "1209600",
+        **common,
+    }
+    delayed = {
+        **refused,
+        "QueueArn": f"{ARN}media-delayed",
+        "VisibilityTimeout": "300",
+        "ReceiveMessageWaitTimeSeconds": "20",
+    }
+    name = {"fleet:name": "media"}
     return {
         "media-mail": Found("url:media-mail", source, tags),
         "media-mail-dlq": Found("url:dlq", dead, {**tags, "fleet:role": "dead-letter"}),
+        "media-delayed": Found("url:delayed", delayed, {**name, "fleet:role": "delay"}),
+        "media-delayed-dlq": Found("url:refused", refused, {**name, "fleet:role": "dead-letter"}),
     }
 
 
@@ -74,7 +88,7 @@ def test_nothing_to_do_when_all_is_as_wanted() -> None:
 
 
 def test_new_queues_come_with_their_dead_letter_queues_first() -> None:
-    steps = planned({"media-mail": None, "media-mail-dlq": None}).steps
+    steps = planned(as_wanted() | {"media-mail": None, "media-mail-dlq": None}).steps
     assert [(step.kind, step.queue) for step in steps] == [
         (Kind.CREATE, "media-mail-dlq"),
         (Kind.CREATE, "media-mail"),
@@ -173,6 +187,20 @@ def test_a_lost_dead_letter_queue_is_made_again_and_its_source_left_alone() -> N
         (Kind.CREATE, "media-mail-dlq"),
         (Kind.CORRECT, "media-mail-dlq"),
     ]
+
+
+def test_the_delay_queue_and_the_queue_for_its_junk_are_tied_to_nothing() -> None:
+    """SQS would count receives against a tie, and each hop of a task that waits takes one."""
+    steps = planned(as_wanted() | {"media-delayed": None, "media-delayed-dlq": None}).steps
+    assert [(step.kind, step.queue, step.tie) for step in steps] == [
+        (Kind.CREATE, "media-delayed-dlq", None),
+        (Kind.CREATE, "media-delayed", None),
+    ]
+    for step in steps:
+        state = as_wanted()[step.queue]
+        assert state is not None
+        assert {**step.attributes, "QueueArn": state.arn} == state.attributes
+        assert step.tags == state.tags
 
 
 def test_a_customers_own_key_is_left_alone() -> None:

@@ -44,6 +44,16 @@ def fleet_conflicts(fleet_name: str, queues: Mapping[str, Queue]) -> list[Proble
         for problem in _name_conflicts(fleet_name, key, queue.name)
     ]
     problems.extend(_routing_conflicts(queues))
+    longest = f"{fleet_name}-delayed-dlq"
+    if len(longest) > LONGEST_NAME_CHARACTERS:
+        problems.append(
+            Problem(
+                "name",
+                f"expected {longest} to have at most {LONGEST_NAME_CHARACTERS} characters, "
+                f"got {len(longest)}",
+                "shorten it (SQS allows no longer name)",
+            )
+        )
     return problems
 
 

@@ -139,6 +139,11 @@ class Fleet(BaseModel):
         return f"{self.name}-delayed"
 
     @property
+    def delay_dead_letter_name(self) -> str:
+        """The name on SQS of the queue for what came into the delay queue and is no task."""
+        return f"{self.delay_queue_name}-dlq"
+
+    @property
     def waiting_table(self) -> str:
         """The DynamoDB table that says what waits in the delay queue."""
         return f"{self.name}-waiting"

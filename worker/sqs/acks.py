@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from worker.outcomes import Broker, Reason
-from worker.sqs import deadletter
 from worker.sqs.backoff import wait_seconds
 from worker.sqs.client import Failed, Sqs
 from worker.sqs.errors import CALL_ERRORS, STALE_HANDLE, Trouble, describe, trouble
 from worker.sqs.ledger import Held, Ledger
+from worker.sqs.observer import UNOBSERVED, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ LINGER_SECONDS: Final = 0.1
 #: Acknowledgements older than this are not getting through: the worker stops receiving, since
 #: what it finishes could not be recorded and would run again elsewhere.
 STUCK_SECONDS: Final = 5.0
+#: Copies messages with their reasons; returns those that arrived, and what kept the others.
+Copy = Callable[[Sequence[tuple[Held, Reason | None]]], tuple[list[Held], BaseException | None]]
+
 #: One thread deletes about ten messages a round trip; the others start when that is too slow.
 MOST_THREADS: Final = 4
 
@@ -46,6 +50,7 @@ class Acknowledgement:
 class Acknowledger:
     """Sends acknowledgements until stopped; deletes ten at a time, all else at once.
 
+    ``copies`` are the actions that delete a message once a copy of it has arrived elsewhere.
     What fails for a passing reason is tried again with backoff. What fails because the receipt
     handle is no longer the message's own is given up and logged: its lease was lost.
     """
@@ -54,23 +59,28 @@ class Acknowledger:
         self,
         sqs: Sqs,
         queue_url: Callable[[], str],
-        copier: deadletter.Copier,
+        copies: Mapping[Broker, Copy],
         ledger: Ledger,
         rng: Random,
+        *,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
-        self._copier = copier
+        self._copies = copies
         self._ledger = ledger
         self._rng = rng
+        self._observer = observer
         self._changed = threading.Condition()
         self._waiting: list[Acknowledgement] = []
-        self._sending = 0
+        self._under_way: list[list[Acknowledgement]] = []
         self._idle = 0
         self._threads = 0
         self._flushing = False
         self._stopped = False
         self.stale_total = 0
+        #: monotonic seconds of the last one that failed
+        self.last_failure: float | None = None
 
     def start(self) -> None:
         """Start sending."""
@@ -112,13 +122,13 @@ class Acknowledger:
             for one in self._waiting:
                 one.failures, one.not_before = 0, 0.0
             self._changed.notify_all()
-            while self._waiting or self._sending:
+            while self._waiting or self._under_way:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             self._flushing = False
-            return not (self._waiting or self._sending)
+            return not (self._waiting or self._under_way)
 
     def stop(self) -> None:
         """End the threads; what is not sent stays unsent, and its lease lapses."""
@@ -129,12 +139,19 @@ class Acknowledger:
     @property
     def backlog(self) -> int:
         """How many acknowledgements SQS has not confirmed."""
-        return len(self._waiting) + self._sending
+        with self._changed:
+            return len(self._waiting) + sum(map(len, self._under_way))
 
     def stuck(self, now: float) -> bool:
         """Whether the oldest acknowledgement has waited longer than ``STUCK_SECONDS``."""
         with self._changed:
             return any(now - one.queued_at > STUCK_SECONDS for one in self._waiting)
+
+    def oldest(self) -> float | None:
+        """Return since when (monotonic seconds) the oldest waits for its confirmation."""
+        with self._changed:
+            everything = itertools.chain(self._waiting, *self._under_way)
+            return min((one.queued_at for one in everything), default=None)
 
     def _run(self) -> None:
         while (batch := self._take()) is not None:
@@ -146,7 +163,7 @@ class Acknowledger:
                 again = self._later(batch)
             with self._changed:
                 self._waiting.extend(again)
-                self._sending -= len(batch)
+                self._under_way = [one for one in self._under_way if one is not batch]
                 self._changed.notify_all()
 
     def _take(self) -> list[Acknowledgement] | None:
@@ -159,7 +176,7 @@ class Acknowledger:
                 if batch:
                     chosen = set(map(id, batch))
                     self._waiting = [one for one in self._waiting if id(one) not in chosen]
-                    self._sending += len(batch)
+                    self._under_way.append(batch)
                     return batch
                 self._idle += 1
                 self._changed.wait(self._until_next(now))
@@ -167,7 +184,7 @@ class Acknowledger:
             return None
 
     def _batch(self, ready: Sequence[Acknowledgement], now: float) -> list[Acknowledgement]:
-        for action in (Broker.HAND_BACK, Broker.HIDE, Broker.DEAD_LETTER):
+        for action in (Broker.HAND_BACK, Broker.HIDE, *self._copies):
             chosen = [one for one in ready if one.action is action][:BATCH]
             if chosen:
                 return chosen
@@ -186,8 +203,8 @@ class Acknowledger:
         """Send one batch of one action; return what is to be tried again."""
         action = batch[0].action
         try:
-            if action is Broker.DEAD_LETTER:
-                return self._dead_letter(batch)
+            if action in self._copies:
+                return self._copy(batch)
             if action is Broker.DELETE:
                 failed = self._sqs.delete(
                     self._queue_url(), [one.held.lease.handle for one in batch]
@@ -206,10 +223,12 @@ class Acknowledger:
     ) -> list[Acknowledgement]:
         failures = {int(entry["Id"]): entry for entry in failed}
         again: list[Acknowledgement] = []
+        now = time.monotonic()
         for index, one in enumerate(batch):
             failure = failures.get(index)
             if failure is None:
                 self._ledger.drop(one.held, finished=one.action is Broker.DELETE)
+                self._observer.acknowledged(now - one.queued_at)
             elif failure["SenderFault"] or failure["Code"] in STALE_HANDLE:
                 self._give_up(one, failure["Code"])
             else:
@@ -229,8 +248,9 @@ class Acknowledger:
             code,
         )
 
-    def _dead_letter(self, batch: list[Acknowledgement]) -> list[Acknowledgement]:
-        copied, failed = self._copier.copy([(one.held, one.reason) for one in batch])
+    def _copy(self, batch: list[Acknowledgement]) -> list[Acknowledgement]:
+        action = batch[0].action
+        copied, failed = self._copies[action]([(one.held, one.reason) for one in batch])
         done = set(map(id, copied))
         for one in batch:
             if id(one.held) in done:
@@ -238,12 +258,14 @@ class Acknowledger:
                 one.queued_at = time.monotonic()
                 one.failures = 0
         if failed is not None:
-            self._log_failure(Broker.DEAD_LETTER, len(batch) - len(copied), failed)
-        uncopied = [one for one in batch if one.action is Broker.DEAD_LETTER]
+            self._log_failure(action, len(batch) - len(copied), failed)
+        uncopied = [one for one in batch if one.action is action]
         return [one for one in batch if one.action is Broker.DELETE] + self._later(uncopied)
 
     def _later(self, batch: Sequence[Acknowledgement]) -> list[Acknowledgement]:
         now = time.monotonic()
+        if batch:
+            self.last_failure = now
         for one in batch:
             one.failures += 1
             one.not_before = now + wait_seconds(one.failures, self._rng)

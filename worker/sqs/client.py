@@ -23,6 +23,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 3
 READ_TIMEOUT_SECONDS: Final = 5
 #: What a long poll may take beyond its wait before the connection counts as silent.
 POLL_MARGIN_SECONDS: Final = 4
+#: Connections a client keeps; a call beyond them makes one of its own and drops it.
+CONNECTIONS: Final = 10
 
 
 class ReceivedMessage(TypedDict):
@@ -92,7 +94,7 @@ class Sqs:
             tcp_keepalive=True,
             # Said once: botocore's own is put together anew for every call, a sixth of its cost.
             user_agent="celery-sqs-fleet",
-            max_pool_connections=10,
+            max_pool_connections=CONNECTIONS,
         )
         client: SQSClient = self._session.client("sqs", config=config)
         return client
@@ -123,7 +125,11 @@ class Sqs:
             MaxNumberOfMessages=count,
             WaitTimeSeconds=wait_seconds,
             VisibilityTimeout=visibility_seconds,
-            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+            MessageSystemAttributeNames=[
+                "SentTimestamp",
+                "ApproximateReceiveCount",
+                "MessageGroupId",  # fair queues: a copy keeps it
+            ],
             MessageAttributeNames=["All"],
         )
         messages: Any = answer.get("Messages", ())

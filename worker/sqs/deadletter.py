@@ -14,13 +14,11 @@ from worker.sqs.batches import (
     ATTRIBUTES_AT_MOST,
     LIMIT_BYTES,
     attribute_bytes,
-    batches,
     body_bytes,
-    sendable,
     string,
 )
 from worker.sqs.client import Sqs
-from worker.sqs.errors import CALL_ERRORS
+from worker.sqs.copies import carried, send_copies
 from worker.sqs.ledger import Held
 
 logger = logging.getLogger(__name__)
@@ -44,19 +42,8 @@ class Copier:
         self, messages: Sequence[tuple[Held, Reason | None]]
     ) -> tuple[list[Held], BaseException | None]:
         """Copy messages; return those that arrived, and the error that kept the others."""
-        copied: list[Held] = []
-        error: BaseException | None = None
         entries = [(held, self._entry(held, reason)) for held, reason in messages]
-        for batch in batches(entries):
-            try:
-                failed = self._sqs.send(self._dead_letter_url(), [entry for _, entry in batch])
-            except CALL_ERRORS as raised:
-                return copied, raised
-            missing = {int(entry["Id"]) for entry in failed}
-            copied += [held for index, (held, _) in enumerate(batch) if index not in missing]
-            if failed:
-                error = RuntimeError(f"{failed[0]['Code']} for {len(failed)} of {len(batch)}")
-        return copied, error
+        return send_copies(self._sqs, self._dead_letter_url, entries)
 
     def _entry(self, held: Held, reason: Reason | None) -> dict[str, Any]:
         kind, text = (reason.kind, reason.text) if reason else ("Unknown", "")
@@ -74,23 +61,19 @@ class Copier:
             "message_id": held.message_id,
         }
         body = held.message["Body"]
-        carried = {
-            name: sendable(value)
-            for name, value in held.message.get("MessageAttributes", {}).items()
-            if name != ATTRIBUTE
-        }
         room = LIMIT_BYTES - body_bytes(body)
-        return {"MessageBody": body, "MessageAttributes": _fitting(carried, said, room)}
+        attributes = _fitting(carried(held, ATTRIBUTE), said, room)
+        return {"MessageBody": body, "MessageAttributes": attributes}
 
 
 def _fitting(
-    carried: Mapping[str, dict[str, Any]], said: Mapping[str, Any], room_bytes: int
+    own: Mapping[str, dict[str, Any]], said: Mapping[str, Any], room_bytes: int
 ) -> dict[str, dict[str, Any]]:
     """Return the attributes that fit beside the body, the reason before the message's own.
 
     A body that leaves no room even for the reason's class goes without: the log has it.
     """
-    full = dict(list(carried.items())[: ATTRIBUTES_AT_MOST - 1])
+    full = dict(list(own.items())[: ATTRIBUTES_AT_MOST - 1])
     for attributes, reason in (
         (full, said),
         ({}, said),

@@ -9,18 +9,30 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Final
 
+from worker.delays import TooFarAhead, check_due
 from worker.fleet import Fleet, Queue
-from worker.outcomes import DONE, Broker, Outcome, Reason, Verdict, broker_action, hide_seconds
+from worker.outcomes import (
+    NOT_DUE,
+    REPEATED,
+    Broker,
+    Outcome,
+    Reason,
+    Verdict,
+    broker_action,
+    hide_seconds,
+)
 from worker.sqs import lease as leases
 from worker.sqs.acks import Acknowledgement, Acknowledger
 from worker.sqs.client import ReceivedMessage, Sqs
 from worker.sqs.deadletter import Copier
 from worker.sqs.envelope import Envelope, decode
-from worker.sqs.headers import Undecodable
+from worker.sqs.headers import Undecodable, due
 from worker.sqs.heartbeat import Heartbeat
 from worker.sqs.ledger import Held, Ledger, State
 from worker.sqs.lookahead import STALE_SECONDS, LookAhead
+from worker.sqs.observer import UNOBSERVED, Observer
 from worker.sqs.poller import Poller
+from worker.sqs.postpone import Postponer
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +57,22 @@ class Engine:
         deliver: Callable[[Held, dict[str, Any]], None],
         call_soon: Callable[[Callable[[], None]], object],
         rng: Random,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.queue = queue
+        self._observer = observer
         self.ledger = Ledger()
         self._sqs = sqs
         self._deliver = deliver
-        self._call_soon = call_soon
+        #: have the event loop make a call, from any thread
+        self.call_soon = call_soon
         self._pumping = False
         self._pump_scheduled = False
         self._loop_thread: int | None = None
         self._lease_seconds = queue.lease.total_seconds()
         self._ahead = LookAhead(queue.prefetch == "auto")
         self._spot = False
+        self._payload_bucket = fleet.payload_bucket
         self.leases_lost_total = 0
         #: called with a message whose lease was lost, where the manifest ends its task
         self.on_lost_lease: Callable[[Held], None] | None = None
@@ -68,7 +84,11 @@ class Engine:
             return sqs.queue_url(fleet.dead_letter_name(queue.name))
 
         copier = Copier(sqs, queue.name, dead_letter_url)
-        self.acks = Acknowledger(sqs, url, copier, self.ledger, rng)
+        copies = {
+            Broker.DEAD_LETTER: copier.copy,
+            Broker.DELAY: Postponer(sqs, fleet, queue).copy,
+        }
+        self.acks = Acknowledger(sqs, url, copies, self.ledger, rng, observer=observer)
         self.heartbeat = Heartbeat(sqs, url, self.ledger, self._lease_seconds, self._lease_lost)
         self.poller = Poller(sqs, url, queue, ledger=self.ledger, received=self._received, rng=rng)
 
@@ -108,11 +128,18 @@ class Engine:
             lease.ends_at = known.lease.ends_at
             known.lease, known.message, known.receives = lease, message, receives
             logger.warning("lease regained: %s[%s] came back", known.task, known.task_id)
+            self._observer.received(known)
             return
+        eta: float | None = None
+        wrong: Exception | None = None
         try:
-            envelope, wrong = decode(message["Body"]), None
+            envelope = decode(message["Body"], self._payload_bucket)
+            eta = due(envelope.payload["headers"])
+            check_due(eta, time.time())
         except Undecodable as error:
             envelope, wrong = Envelope("(undecodable)", message["MessageId"], {}), error
+        except TooFarAhead as error:
+            wrong = error
         held = self.ledger.admit(
             lambda tag: Held(
                 tag=tag,
@@ -123,14 +150,21 @@ class Engine:
                 task_id=envelope.task_id,
                 receives=receives,
                 sent_at_epoch_seconds=int(message["Attributes"].get("SentTimestamp", "0")) / 1000,
+                eta_epoch_seconds=eta,
             )
         )
+        self._observer.received(held)
         if self.ledger.was_finished(held.message_id):
             logger.warning("delivered again: %s[%s] is done", held.task, held.task_id)
-            self._end(held, DONE)
+            self._end(held, REPEATED)
         elif wrong is not None:
-            self._end(held, Verdict(Outcome.UNDECODABLE, Reason("Undecodable", str(wrong))))
+            reason = Reason(type(wrong).__name__, str(wrong))
+            self._end(held, Verdict(Outcome.UNDECODABLE, reason))
+        elif eta is not None and eta > time.time():
+            self._end(held, NOT_DUE)
         else:
+            # Celery would run one that is due through its timer, and take a slot more for it.
+            held.payload["headers"]["eta"] = None
             self.ledger.buffer(held)
 
     # -- giving to Celery (event loop) -------------------------------------------------------
@@ -141,7 +175,7 @@ class Engine:
             self._pump()
         elif not self._pump_scheduled:
             self._pump_scheduled = True
-            self._call_soon(self._pump)
+            self.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._loop_thread = threading.get_ident()
@@ -187,6 +221,7 @@ class Engine:
             held.pid = pid
             held.time_limit_seconds = time_limit_seconds
             leases.limit(held.lease, at, time_limit_seconds)
+        self._observer.started(held, at)
 
     # -- ending ------------------------------------------------------------------------------
 
@@ -202,14 +237,16 @@ class Engine:
         held.state = State.ENDING
         self.acks.submit(Acknowledgement(held, Broker.DELETE))
 
-    def finished(self, held: Held) -> None:
+    def finished(self, held: Held, verdict: Verdict) -> None:
         """Free the slot of a task that was acknowledged at its start."""
-        self.ledger.free(held)
+        if self.ledger.free(held):
+            self._observer.ended(held, verdict)
         self._pump_soon()
 
     def _end(self, held: Held, verdict: Verdict) -> None:
         if not self.ledger.end(held):
             return
+        self._observer.ended(held, verdict)
         if held.started_at is not None:
             self._ahead.ran(time.monotonic() - held.started_at)
             self.poller.ahead = self._ahead.messages(self.poller.slots)

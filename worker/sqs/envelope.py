@@ -1,8 +1,9 @@
 """The message codec: what comes off the wire, checked to the last field before Celery sees it.
 
 Celery's message protocol 2 as kombu writes it to SQS: a JSON envelope, usually base64, whose
-``body`` is base64 of the JSON ``[args, kwargs, embed]``. Nothing else is accepted, and nothing
-that is accepted can crash a worker. JSON only.
+``body`` is base64 of the JSON ``[args, kwargs, embed]``, or of a pointer to that in the
+manifest's bucket. Nothing else is accepted, and nothing that is accepted can crash a worker. JSON
+only.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Any, Final
 
 from kombu.utils.json import loads
 
+from worker.payloads.pointer import CONTENT_TYPE, Pointer
 from worker.sqs.headers import Undecodable, check_headers, expect, shown
 
-__all__ = ["Envelope", "Undecodable", "decode"]
+__all__ = ["Envelope", "Undecodable", "decode", "read_inner", "read_json"]
 
 #: What a compressed body may inflate to. SQS takes 1 MiB, and zlib shrinks at most about 1000:1.
 #: Decoded, JSON takes up to 25 times its size (three bytes of ``{},`` make a dict and its place in
@@ -41,14 +43,14 @@ class Envelope:
     payload: dict[str, Any]
 
 
-def decode(body: str) -> Envelope:
+def decode(body: str, payload_bucket: str | None = None) -> Envelope:
     """Return the checked envelope of an SQS message body, or raise ``Undecodable``.
 
     The inner body is left decoded (JSON text, no base64, no compression), so that the event
-    loop need not do it again.
+    loop need not do it again. A pointer is accepted if it points into ``payload_bucket``.
     """
     try:
-        return _decode(body)
+        return _decode(body, payload_bucket)
     except Undecodable:
         raise
     except RecursionError:
@@ -57,24 +59,23 @@ def decode(body: str) -> Envelope:
         raise Undecodable(f"body: {error}") from None
 
 
-def _decode(body: str) -> Envelope:
-    envelope = _json(_text(body, "body"), "body")
+def _decode(body: str, payload_bucket: str | None) -> Envelope:
+    envelope = read_json(_text(body, "body"), "body")
     expect(isinstance(envelope, dict), "body", "a JSON object", envelope)
     headers = envelope.get("headers")
     expect(isinstance(headers, dict), "headers", "an object", headers)
     properties = envelope.get("properties")
     expect(isinstance(properties, dict), "properties", "an object", properties)
-    expect(
-        envelope.get("content-type") == _JSON_TYPE,
-        "content-type",
-        _JSON_TYPE,
-        envelope.get("content-type"),
-    )
+    content_type = envelope.get("content-type")
+    expect(content_type in (_JSON_TYPE, CONTENT_TYPE), "content-type", _JSON_TYPE, content_type)
     encoding = envelope.get("content-encoding")
     expect(encoding is None or encoding in _UTF8, "content-encoding", "utf-8", encoding)
     check_headers(headers)
     text = _inner_text(envelope.get("body"), properties, headers)
-    _check_inner(_json(text, "body of the task"))
+    if content_type == CONTENT_TYPE:
+        _check_pointer(text, payload_bucket)
+    else:
+        read_inner(text)
     delivery = properties.get("delivery_info")
     kept = {key: value for key, value in headers.items() if key != "compression"}
     return Envelope(
@@ -82,7 +83,7 @@ def _decode(body: str) -> Envelope:
         task_id=headers["id"],
         payload={
             "body": text,
-            "content-type": _JSON_TYPE,
+            "content-type": content_type,
             "content-encoding": "utf-8",
             "headers": kept,
             "properties": {
@@ -106,8 +107,11 @@ def _text(body: str, place: str) -> str:
         raise Undecodable(f"{place}: expected JSON or base64 of JSON") from None
 
 
-def _json(text: str, place: str) -> Any:
-    """Return the value of kombu's JSON, in which objects of two keys stand for dates and such."""
+def read_json(text: str, place: str) -> Any:
+    """Return the value of kombu's JSON, in which objects of two keys stand for dates and such.
+
+    Raises ``Undecodable``, and RecursionError on what is nested too deeply.
+    """
     try:
         return loads(text)
     except json.JSONDecodeError as error:
@@ -172,8 +176,22 @@ def _bounded(inflate: Callable[[], bytes]) -> bytes:
     return inflated
 
 
-def _check_inner(inner: object) -> None:
-    """Check ``[args, kwargs, embed]``."""
+def _check_pointer(text: str, payload_bucket: str | None) -> None:
+    if payload_bucket is None:
+        raise Undecodable(
+            "body of the task: expected arguments, found a pointer to S3: name the producers' "
+            "payload_bucket in this worker's manifest"
+        )
+    pointer = Pointer.read(read_json(text, "body of the task"), payload_bucket)
+    _check_embed(pointer.embed)
+
+
+def read_inner(text: str) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """Return ``args, kwargs, embed`` of a task's inner body, checked.
+
+    Raises ``Undecodable``, and RecursionError on what is nested too deeply.
+    """
+    inner = read_json(text, "body of the task")
     expect(
         isinstance(inner, list) and len(inner) == 3,
         "body of the task",
@@ -184,6 +202,11 @@ def _check_inner(inner: object) -> None:
     args, kwargs, embed = inner
     expect(isinstance(args, list), "args", "a list", args)
     expect(isinstance(kwargs, dict), "kwargs", "an object", kwargs)
+    _check_embed(embed)
+    return args, kwargs, embed or {}
+
+
+def _check_embed(embed: Any) -> None:
     expect(embed is None or isinstance(embed, dict), "embed", "an object", embed)
     for key, wanted in _EMBEDDED.items():
         value = (embed or {}).get(key)

@@ -45,6 +45,7 @@ class Heartbeat(threading.Thread):
         self._lost = lost
         self._stopped = threading.Event()
         self.renewed_total = 0
+        #: monotonic seconds of the last sign of life; a renewal under way is one
         self.last_beat = time.monotonic()
 
     def stop(self) -> None:
@@ -78,7 +79,7 @@ class Heartbeat(threading.Thread):
         return healthy
 
     def _renew(self, batch: list[Held]) -> bool:
-        now = time.monotonic()
+        now = self.last_beat = time.monotonic()
         wanted = [
             (held, seconds)
             for held in batch

@@ -38,6 +38,8 @@ class Held:
     task_id: str
     receives: int
     sent_at_epoch_seconds: float
+    #: its eta; None if it has none
+    eta_epoch_seconds: float | None = None
     state: State = State.BUFFERED
     started_at: float | None = None
     time_limit_seconds: float | None = None
@@ -50,6 +52,11 @@ class Held:
     def over(self) -> bool:
         """Whether its run is over."""
         return self.state in (State.ENDING, State.RETURNING)
+
+    @property
+    def due_at_epoch_seconds(self) -> float:
+        """When it was to start at the earliest: sent, and its eta past."""
+        return max(self.sent_at_epoch_seconds, self.eta_epoch_seconds or 0.0)
 
     @property
     def message_id(self) -> str:
@@ -145,12 +152,14 @@ class Ledger:
             self.changed.notify()
             return True
 
-    def free(self, held: Held) -> None:
-        """Free the slot a message occupies, if it does."""
+    def free(self, held: Held) -> bool:
+        """Free the slot a message occupies; False if it occupies none."""
         with self.changed:
-            if held in self._occupying:
-                self._occupying.discard(held)
-                self.changed.notify()
+            if held not in self._occupying:
+                return False
+            self._occupying.discard(held)
+            self.changed.notify()
+            return True
 
     def drop(self, held: Held, *, finished: bool) -> None:
         """Forget a message; remember its id if it was ``finished`` here."""

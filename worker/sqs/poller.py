@@ -59,13 +59,19 @@ class Poller:
         self.open_polls = 0
         self.polls_total = 0
         self.errors_total = 0
-        #: monotonic seconds of the last answer that was no error
+        self.errors_by_kind = dict.fromkeys(Trouble, 0)
+        #: monotonic seconds of the start, of the last answer that was no error, and of the last
+        #: that was one
+        self.started_at = time.monotonic()
         self.last_success: float | None = None
+        self.last_failure: float | None = None
         self.last_error: str | None = None
+        self.last_trouble: Trouble | None = None
 
     def start(self) -> None:
         """Start polling."""
         with self._ledger.changed:
+            self.started_at = time.monotonic()
             self._add_thread()
 
     def stop(self) -> None:
@@ -172,8 +178,11 @@ class Poller:
             self._retry_at = time.monotonic() + wait_seconds(self._failures, self._rng)
         self.errors_total += 1
         self._deep = False
+        self.last_failure = time.monotonic()
         self.last_error = describe(error)
+        self.last_trouble = kind = trouble(error)
+        self.errors_by_kind[kind] += 1
         if self._failures & (self._failures - 1) == 0:  # the 1st, 2nd, 4th, 8th ... in a row
             logger.warning("poll: failure %d, trying again: %s", self._failures, self.last_error)
-        if trouble(error) is Trouble.CREDENTIALS:
+        if kind is Trouble.CREDENTIALS:
             self._sqs.refresh()

@@ -15,12 +15,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from kombu.transport import SQS, TRANSPORT_ALIASES, virtual
+from kombu.utils.json import loads
 
 from worker.outcomes import DONE, Outcome, Verdict
+from worker.payloads.pointer import CONTENT_TYPE
+from worker.payloads.store import Store
 from worker.sqs.client import Sqs
 from worker.sqs.engine import Engine
 from worker.sqs.errors import Trouble, trouble
-from worker.sqs.outgoing import outgoing
+from worker.sqs.observer import UNOBSERVED, Observer
+from worker.sqs.outgoing import Outgoing, outgoing
+from worker.sqs.publish_batch import PublishBatch
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet
@@ -79,6 +84,9 @@ class Message(virtual.Message):
         super().__init__(payload, channel=channel, **kwargs)
         engine: Engine | None = channel.engine
         self.held: Held | None = engine.ledger.get(self.delivery_tag) if engine else None
+        if self.content_type == CONTENT_TYPE:
+            # The arguments are fetched by the process that runs the task, never here.
+            self._decoded_cache: Any = ([], {}, loads(self.body)["embed"] or {})
 
 
 class Channel(SQS.Channel):
@@ -132,10 +140,35 @@ class Channel(SQS.Channel):
 
     # -- producing ---------------------------------------------------------------------------
 
-    def _put(self, queue: str, message: dict[str, Any], **_: object) -> None:
-        """Send a message. Raises ``QueueMissing``, ``MessageTooLarge`` and boto3's errors."""
-        sent = outgoing(self._fleet, queue, message, time.time())
+    def prepare(self, queue: str, message: dict[str, Any]) -> Outgoing:
+        """Return what SQS is sent for a message. Raises ``MessageTooLarge``.
+
+        What SQS is too small for may go to S3, which raises ``PayloadUnavailable`` and
+        ``PayloadRefused``.
+        """
+        put = self.connection.payloads.put
+        return outgoing(self._fleet, queue, message, time.time(), put)
+
+    def _put(
+        self,
+        queue: str,
+        message: dict[str, Any],
+        batch: PublishBatch | None = None,
+        **_: object,
+    ) -> None:
+        """Send a message, or add it to kombu's batch.
+
+        Raises ``QueueMissing``, boto3's errors and what ``prepare`` raises.
+        """
+        sent = self.prepare(queue, message)
+        if batch is not None:
+            batch.add(str(message["headers"].get("id")), sent)
+            return
         self.sqs().send_message(QueueUrl=self._url(sent.queue), **sent.entry)
+
+    def create_publish_batch(self, max_size: int) -> PublishBatch:
+        """Return what ``Producer.batch()`` collects its messages in."""
+        return PublishBatch(self, self.connection.unretried, self._url, max_size)
 
     # -- consuming ---------------------------------------------------------------------------
 
@@ -150,6 +183,7 @@ class Channel(SQS.Channel):
             deliver=lambda held, payload: self._give(queue, held, payload),
             call_soon=LoopCalls(self.hub),
             rng=Random(),  # noqa: S311
+            observer=self.connection.observer,
         )
         self.connection.engine = engine
         engine.start(self.qos.prefetch_count)
@@ -198,12 +232,20 @@ class Transport(SQS.Transport):
     Channel: ClassVar[type] = Channel
     driver_type = "fleet-sqs"
     driver_name = "fleet-sqs"
+    implements = SQS.Transport.implements.extend(batch_publish=True)
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
-        self.sqs = Sqs(client.transport_options[OPTION], send_attempts=SEND_ATTEMPTS)
+        fleet: Fleet = client.transport_options[OPTION]
+        self.sqs = Sqs(fleet, send_attempts=SEND_ATTEMPTS)
+        #: for who tries again by himself
+        self.unretried = Sqs(fleet)
+        #: where arguments go that are too large for SQS
+        self.payloads = Store(fleet, Random())  # noqa: S311
         #: the consumer's engine, for the warden that governs it
         self.engine: Engine | None = None
+        #: who is told of the messages of an engine still to come
+        self.observer: Observer = UNOBSERVED
         #: set by the warden when nothing more may be received
         self.closed = False
 

@@ -42,6 +42,13 @@ class _Teller:
                 yield Line(
                     "twice", "yellow", f"{one.queue}: {one.id}: grep the logs for its lost lease"
                 )
+        for later in self._sums.later:
+            style = "bold red" if later.early else "green"
+            asked, late = later.countdown_seconds, later.late_seconds
+            text = (
+                f"{later.id}: sent with a countdown of {asked} s, begun {late:.1f} s after its end"
+            )
+            yield Line("later", style, text)
         yield from self._dead()
         for queue in self._sums.queues:
             for id_ in queue.lost:

@@ -12,6 +12,7 @@ QUEUES = ("video", "statements", "email", "documents")
 MONTH = "2026-03"
 HEIGHTS = (240, 360, 480, 720)  # each source clip is wanted in these
 SENDER = "statements@meridian.example"
+REMINDER_SECONDS = 15
 DAMAGED_CLIP, DAMAGED_SCAN = "clips/cut-off.mkv", "documents/not-a-scan.pdf"
 
 
@@ -34,7 +35,8 @@ class Order:
     """One task, which the order `after` sends when it has succeeded, or the producer where None.
 
     `makes` is a file below the demo's folder, for a mail its Message-ID without the brackets.
-    `damaged` input is to end in the dead-letter queue.
+    `damaged` input is to end in the dead-letter queue. It is not to start before
+    `countdown_seconds` from its sending.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Order:
     makes: str
     after: str | None = None
     damaged: bool = False
+    countdown_seconds: int = 0
 
 
 def orders(sizes: Sizes) -> dict[str, Order]:
@@ -58,6 +61,7 @@ def _all(sizes: Sizes) -> Iterator[Order]:
         clip = _clip(f"clips/clip-{source:03}.mkv", HEIGHTS[height])
         yield clip
         yield _notice(clip)
+    yield _reminder()
     for user_id in range(1, sizes.statements + 1):
         made = f"statement-{user_id}"
         pdf = f"out/statements/{MONTH}/statement-{user_id}-{MONTH}.pdf"
@@ -93,6 +97,19 @@ def _notice(clip: Order) -> Order:
         args=("studio@mail.example", f"Ready: {clip.id}", text, key),
         makes=_mail_id(f"notice:{key}"),
         after=clip.id,
+    )
+
+
+def _reminder() -> Order:
+    key = f"reminder:{MONTH}"
+    text = "The statements of the month are on their way. Is anybody waiting for one?\n"
+    return Order(
+        id="reminder",
+        queue="email",
+        task="media.email.send_notice",
+        args=("office@mail.example", f"Statements of {MONTH}", text, key),
+        makes=_mail_id(f"notice:{key}"),
+        countdown_seconds=REMINDER_SECONDS,
     )
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import click
+from celery import current_app
 
 from media import tasks
 from media.demo.orders import QUEUES, Order, Sizes, orders
 from media.demo.recording import Recorder
+from worker.publish import batching
 
 _TASKS = {
     task.name: task
@@ -22,7 +24,7 @@ _TASKS = {
 
 
 def publish(ordered: Iterable[Order]) -> None:
-    """Send each order that comes after no other; what comes after it is linked to it."""
+    """Send each order that comes after no other, ten a request; what comes after it is linked."""
     links = defaultdict(list)
     firsts = []
     for order in ordered:
@@ -32,8 +34,15 @@ def publish(ordered: Iterable[Order]) -> None:
         task = _TASKS[order.task]
         signature = task.si(*order.args) if order.args else task.s()
         links[order.after].append(signature.set(task_id=order.id))
-    for order in mixed(firsts):
-        _TASKS[order.task].apply_async(order.args, task_id=order.id, link=links[order.id])
+    with batching(current_app) as producer:
+        for order in mixed(firsts):
+            _TASKS[order.task].apply_async(
+                order.args,
+                task_id=order.id,
+                link=links[order.id],
+                countdown=order.countdown_seconds or None,
+                producer=producer,
+            )
 
 
 def mixed(ordered: list[Order]) -> list[Order]:

@@ -23,9 +23,10 @@ class Run:
 
 @dataclass
 class State:
-    """What is known of one order."""
+    """What is known of one order; `due_at` is its eta when it was first sent, in epoch seconds."""
 
     submitted: bool = False
+    due_at: float | None = None
     runs: list[Run] = field(default_factory=list)
 
     @property
@@ -58,7 +59,9 @@ class Progress:
         # write so.
         state.submitted = True
         worker = int(str(line["worker"]))
-        if line["event"] == "started":
+        if line["event"] == "published" and not state.runs and line["due"] is not None:
+            state.due_at = float(str(line["due"]))
+        elif line["event"] == "started":
             sent_at = None if line["sent"] is None else float(str(line["sent"]))
             state.runs.append(Run(worker, sent_at, float(str(line["at"]))))
         elif line["event"] == "ended":

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Self
 
 from celery import Task, signals
@@ -38,8 +39,10 @@ class Recorder:
         signals.task_postrun.connect(self.ended, weak=False)
 
     def published(self, headers: Mapping[str, Any], **_: object) -> None:
-        """Record a message that SQS has accepted."""
-        self._write("published", headers["id"])
+        """Record a message that was sent; `due` is its eta, in epoch seconds, None without one."""
+        eta = headers.get("eta")
+        due = None if eta is None else datetime.fromisoformat(eta).timestamp()
+        self._write("published", headers["id"], due=due)
 
     def started(self, task_id: str, task: Task, **_: object) -> None:
         """Record the start of a run; `sent` is SQS's time of the message, in epoch seconds."""

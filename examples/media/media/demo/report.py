@@ -27,6 +27,7 @@ def as_data(sums: Sums, folder: Path, seconds: float) -> dict[str, object]:
         "folder": str(folder),
         "queues": {queue.queue: asdict(queue) for queue in sums.queues},
         "departures": [asdict(departure) for departure in sums.departures],
+        "later": [asdict(one) for one in sums.later],
         "unexpected_dead_letters": [asdict(letter) for letter in sums.unexpected],
     }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 
+from media.demo.addresses import Addresses
 from media.demo.crew import Crew
 from media.demo.deliveries import Deliveries
 from media.demo.folder import EXAMPLE, REPOSITORY, write_manifest
@@ -62,6 +63,8 @@ class Demo:
             self.view.say(f"mail server at 127.0.0.1:{port}")
             programs.run("queues", "ops", "queues", "apply", "--yes")
             self.view.say("ops queues apply --yes: a queue and a dead-letter queue for each kind")
+            programs.run("stores", "ops", "stores", "apply", "--yes")
+            self.view.say("ops stores apply --yes: the table by which a mail is sent once")
             crew = Crew(env, self.folder, self.begun, self.view.say)
             stack.callback(crew.end)
             self._hire(crew)
@@ -83,6 +86,8 @@ class Demo:
             **local_environment(url),
             "FLEET_RUNTIME_DIR": sockets,
             "FLEET_MANIFEST": str(write_manifest(self.folder)),
+            # Many workers on one machine: each takes a free port.
+            "FLEET_METRICS": "127.0.0.1:0",
             "PYTHONPATH": f"{EXAMPLE}{os.pathsep}{REPOSITORY}",
             "MEDIA_ROOT": str(self.folder),
             "MEDIA_MAIL_FROM": SENDER,
@@ -118,6 +123,7 @@ class Demo:
         A message whose worker was killed before it could delete it comes back, and is run again.
         """
         incidents = (Drain("statements", share=0.2), Kill("video", share=0.15))
+        addresses = Addresses(load().name, self.view.say)
         journal = self._journal()
         last_news = time.monotonic()
         while (
@@ -130,6 +136,7 @@ class Demo:
                 progress.apply(line)
                 last_news = time.monotonic()
             crew.look()
+            addresses.look(crew, "email")
             for incident in incidents:
                 incident.step(crew, progress)
             self.view.show(crew, progress)

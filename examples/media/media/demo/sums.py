@@ -1,7 +1,7 @@
 """The sums: from what was recorded and what is really there to what a person is told. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from media.demo.orders import QUEUES, Order
@@ -59,8 +59,25 @@ class Again:
 
 
 @dataclass(frozen=True)
+class Later:
+    """An order sent with a countdown, and how long after it was due its run began, in seconds."""
+
+    id: str
+    countdown_seconds: int
+    late_seconds: float
+
+    @property
+    def early(self) -> bool:
+        """Whether it began before its time."""
+        return self.late_seconds < 0
+
+
+@dataclass(frozen=True)
 class QueueSums:
-    """A queue's sums, in orders; waits from sent to first start, in seconds, None if none began."""
+    """A queue's sums, in orders; waits in seconds, None if none began.
+
+    A wait is from when the order was due, that is sent and its countdown over, to its first start.
+    """
 
     queue: str
     submitted: int
@@ -80,6 +97,7 @@ class Sums:
     queues: tuple[QueueSums, ...]
     departures: tuple[Departure, ...]
     unexpected: tuple[DeadLetter, ...] = field(default=())
+    later: tuple[Later, ...] = field(default=())
 
     @property
     def lost(self) -> int:
@@ -88,9 +106,10 @@ class Sums:
 
     @property
     def good(self) -> bool:
-        """Whether every order was done, but for those whose input was damaged on purpose."""
+        """Whether every order was done, none early, but for those damaged on purpose."""
         left = any(queue.left_in_queue for queue in self.queues)
-        return self.lost == 0 and not self.unexpected and not left
+        early = any(one.early for one in self.later)
+        return self.lost == 0 and not self.unexpected and not left and not early
 
 
 def sums(
@@ -121,7 +140,15 @@ def sums(
             for letter in dead
             if letter.id not in progress.orders or not progress.orders[letter.id].damaged
         ),
+        later=tuple(_later(progress)),
     )
+
+
+def _later(progress: Progress) -> Iterator[Later]:
+    for id_, state in progress.states.items():
+        countdown = progress.orders[id_].countdown_seconds
+        if countdown and state.runs and state.due_at is not None:
+            yield Later(id_, countdown, state.runs[0].started_at - state.due_at)
 
 
 def _queue(
@@ -139,7 +166,7 @@ def _queue(
     # What is in the queue still is not lost; which of the open ones it is, SQS does not tell.
     lost = sorted(open_)[: max(0, len(open_) - left)]
     waits = sorted(
-        state.runs[0].started_at - state.runs[0].sent_at
+        state.runs[0].started_at - max(state.runs[0].sent_at, state.due_at or 0.0)
         for state in states.values()
         if state.runs and state.runs[0].sent_at is not None
     )

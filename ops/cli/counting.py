@@ -1,0 +1,60 @@
+"""Progress of work that counts into the hundred thousands."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ops.cli.output import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_QUIET_SECONDS = 2.0
+_EVERY_SECONDS = 5.0
+
+
+@contextmanager
+def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how many of `total` (None: not known) are done; yields what to tell it to.
+
+    A terminal gets a bar that goes away at the end; anything else a line now and then, once the
+    work has taken two seconds.
+    """
+    if sys.stderr.isatty():
+        with _bar(label, total) as update:
+            yield update
+        return
+    next_line = time.monotonic() + _QUIET_SECONDS
+
+    def line(done: int) -> None:
+        nonlocal next_line
+        if time.monotonic() > next_line:
+            say(f"{label}: {done}{'' if total is None else f' of {total}'} done")
+            next_line = time.monotonic() + _EVERY_SECONDS
+
+    yield line
+
+
+@contextmanager
+def _bar(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)

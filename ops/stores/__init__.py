@@ -1,0 +1,1 @@
+"""The tables and buckets that the fleet keeps beside its queues."""

@@ -1,0 +1,1 @@
+"""Tasks: publishing them from a file, and asking after one."""

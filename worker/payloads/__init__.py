@@ -1,0 +1,1 @@
+"""Arguments that are too large for SQS: kept in S3, and a pointer to them sent."""
