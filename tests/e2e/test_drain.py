@@ -146,18 +146,18 @@ def test_an_idle_worker_leaves_when_its_poll_is_heard_out(tmp_path: Path) -> Non
         _nothing_lost_on_the_way(fleet)
 
 
-def test_what_waits_for_its_time_is_handed_back(tmp_path: Path) -> None:
+def test_what_waits_for_its_time_is_with_sqs_when_the_worker_leaves(tmp_path: Path) -> None:
     with one_queue(tmp_path) as fleet:
         worker = fleet.start()
         fleet.send_bodies([_due_later(message("e2e.nap", ("later",)))])
-        wait_for(lambda: fleet.counts().in_flight == 1, "the message received", worker)
-        wait_for(lambda: worker.status()["busy"] == 1, "a slot taken", worker)
+        fleet.sqs.wait_for(fleet.queue_name, lambda c: c.delayed == 1 and c.in_flight == 0)
+        assert worker.status()["busy"] == 0
 
         worker.signal(signal.SIGTERM)
-        fleet.sqs.wait_for(fleet.queue_name, lambda c: c.visible == 1, HAND_BACK_SECONDS)
         assert worker.wait() == 0, worker.log
         assert fleet.runs() == []
-        assert fleet.counts().visible == 1
+        counts = fleet.counts()
+        assert (counts.delayed, counts.present) == (1, 1)
         _nothing_lost_on_the_way(fleet)
 
 
