@@ -27,10 +27,12 @@ $(READY): requirements/dev.lock pyproject.toml
 demo: $(READY)
 	@cd examples/media && $(abspath $(BIN))/python -m media.demo $(ARGS)
 
-# The end-to-end tests mostly wait for one another's processes: two at a time.
+# Two at a time: a file's tests share servers, so a file stays with one process.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: check types imports
-	$(BIN)/python -m pytest tests/unit tests/cloud tests/sqs
-	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile
+	$(PYTEST) tests/unit tests/cloud tests/sqs
+	$(PYTEST) tests/e2e
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -47,7 +49,7 @@ unit: $(READY)
 
 # what shows that a Python works: everything pure, the broker, and a killed worker of each pool
 quick: $(READY)
-	$(BIN)/python -m pytest tests/unit tests/cloud tests/e2e/test_crash.py
+	$(PYTEST) tests/unit tests/cloud tests/e2e/test_crash.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -90,6 +90,10 @@ class DynamoDB(Steady, DynamoDBBackend):
         self.time_to_live_seconds = int(_results(fleet).expires.total_seconds())
         self._clients = PerProcess(lambda: _client("dynamodb", fleet))
 
+    def as_uri(self, *_: Any, **__: Any) -> str:
+        """Return what the worker's banner shows."""
+        return f"dynamodb://{self.table_name}"
+
     def _get_client(self, *_: Any, **__: Any) -> Any:
         return self._clients()
 
@@ -101,6 +105,10 @@ class S3(Steady, S3Backend):
         super().__init__(**kwargs)
         fleet = _fleet(self)
         self._clients = PerProcess(lambda: _client("s3", fleet))
+
+    def as_uri(self, *_: Any, **__: Any) -> str:
+        """Return what the worker's banner shows."""
+        return f"s3://{self.bucket_name}/{PREFIX}"
 
     def _connect_to_s3(self) -> None:
         """Make no client yet."""

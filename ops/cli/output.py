@@ -30,12 +30,16 @@ def print_line(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write the whole result to stdout as one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # Half of a surrogate pair, which JSON may carry and UTF-8 may not, is escaped as JSON does.
+    click.echo(text.encode(errors="backslashreplace").decode())
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write an aligned table to stdout; cells are plain text, folded only on a narrow terminal.
 
+    Control characters in a cell are shown escaped: names and errors come off the wire, and must
+    neither break a row nor steer the terminal.
     Rich leaves colours out by itself where NO_COLOR is set or stdout is no terminal.
     """
     from rich.console import Console  # noqa: PLC0415
@@ -46,13 +50,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_visible(cell)) for cell in row))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH_CHARACTERS
     console = Console(width=width, highlight=False)
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():
         click.echo(line.rstrip(), color=True)
+
+
+def _visible(cell: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 import worker
 from ops.doctor.answer import Answer, written
 from ops.doctor.collect import collect, taken
-from ops.doctor.load import CannotLoad, load
+from ops.doctor.load import CannotLoad, load, unreadable
+from ops.doctor.snapshot import Application
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     hidden = taken(folder, home)
     sys.path.insert(0, str(folder))
     try:
-        answer = Answer(application=collect(load(asked, folder), folder, home))
+        answer = Answer(application=_facts(asked, folder, home))
     except CannotLoad as error:
         hides = "".join(f" (its {file} is hidden by ours: rename it)" for file in hidden.values())
         answer = Answer(error=f"{error}{hides}")
@@ -38,6 +39,14 @@ def main() -> None:
         out.write(written(answer))
     sys.stdout.flush()
     os._exit(0)
+
+
+def _facts(asked: str | None, folder: Path, home: Path) -> Application:
+    app = load(asked, folder)
+    try:
+        return collect(app, folder, home)
+    except Exception as error:  # Celery reads most settings when they are used, and so late
+        raise unreadable(asked, error) from error
 
 
 if __name__ == "__main__":

@@ -45,6 +45,15 @@ def load(asked: str | None, folder: Path) -> Celery:
     return app
 
 
+def unreadable(asked: str | None, error: Exception) -> CannotLoad:
+    """Return the error of an application that loads, with settings that Celery cannot read."""
+    name = "celeryconfig" if asked is None else f"--app {asked}"
+    return CannotLoad(
+        f"{name}: expected settings that Celery can read, found {type(error).__name__}"
+        f"{_said(error)}: correct the setting it speaks of"
+    )
+
+
 def _current() -> Celery:
     from celery import current_app  # noqa: PLC0415
 
@@ -96,8 +105,7 @@ def _nothing(asked: str, found: str) -> str:
 
 
 def _why(asked: str | None, error: BaseException, folder: Path) -> str:
-    lines = str(error).splitlines()
-    said = f": {lines[0]}" if lines else ""
+    said = _said(error)
     if isinstance(error, Refusal):  # which names its remedy itself
         return f"celeryconfig: {error}" if asked is None else f"--app {asked}: {error}"
     if asked is None:
@@ -111,6 +119,11 @@ def _why(asked: str | None, error: BaseException, folder: Path) -> str:
         f"--app {asked}: {at}{type(error).__name__}{said}: mend it, or install or set what it "
         "needs (it is imported as a worker imports it)"
     )
+
+
+def _said(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return f": {lines[0]}" if lines else ""
 
 
 def _place(error: BaseException, folder: Path) -> str | None:

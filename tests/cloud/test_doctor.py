@@ -217,6 +217,24 @@ def test_an_application_that_does_not_load_is_one_line(asked: str, said: str) ->
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('app.conf.timezone = "Mars/Base"', "ZoneInfoNotFoundError"),
+        ('app.conf.broker_url = "sqs://[bad"', "ValueError: Invalid IPv6 URL"),
+        ('app.conf.task_queues = ["a"]', "AttributeError: 'str' object has no attribute 'name'"),
+        ('app.conf.beat_schedule = ["a"]', "AttributeError: 'list' object"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_line(setting: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(f"from celery import Celery\napp = Celery('own')\n{setting}\n")
+    ran = doctor(tmp_path, "--app", "own:app", "--offline")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("--app own:app: expected settings that Celery can read, found ")
+    assert said in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
 def test_without_an_application_it_says_how_to_name_one(tmp_path: Path) -> None:
     ran = doctor(tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -148,3 +149,13 @@ def test_wrong_use_is_said_where_it_is_written(app: Celery) -> None:
     for wrong in ({"ttl": "5s"}, {"ttl": "1h", "wait": "2h"}, {"ttl": "1h", "longest": "2d"}):
         with pytest.raises(ValueError, match=r"^once: (ttl|wait|longest): expected "):
             once("k", **wrong)
+    unreadable: Any = {"ttl": 30}
+    with pytest.raises(
+        ValueError, match=r"^once: ttl: expected a duration with its unit, got 30: "
+    ):
+        once("k", **unreadable)
+    key: Any = 5
+    with pytest.raises(
+        TypeError, match=r"^once: key: expected a text or a function of .*, got 5: "
+    ):
+        once(key, ttl="1h")

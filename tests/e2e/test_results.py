@@ -60,6 +60,8 @@ def status(stores: Stores, task_id: str) -> dict[str, Any]:
 def test_a_producer_gets_a_result_and_an_operator_sees_it(stores: Stores, worker: Worker) -> None:
     said = stores.python("r = t.add.delay(2, 3); print(r.id, r.get(timeout=30))")
     task_id, value = said.split()
+    place = f"dynamodb://{NAME}-results" if in_table(stores) else f"s3://{BUCKET}/results/"
+    assert f".> results:     {place}\n" in worker.log
     assert value == "5"
     found = status(stores, task_id)
     assert (found["state"], found["result"], found["error"]) == ("SUCCESS", 5, None)

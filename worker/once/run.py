@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from celery import current_app
 
+from worker.manifest.problems import RefusedValueError
 from worker.manifest.units import format_duration, parse_duration
 from worker.once import items, keys
 from worker.once.claiming import claim_or_record, finish, kept_result
@@ -59,6 +60,11 @@ class once:  # noqa: N801
         wait: str | timedelta = timedelta(seconds=5),
         longest: str | timedelta = timedelta(hours=1),
     ) -> None:
+        if not isinstance(key, str) and not callable(key):
+            raise TypeError(
+                f"once: key: expected a text or a function of the arguments, got {key!r:.80}: "
+                "write it as a text"
+            )
         self._key = key
         self._ttl = _duration("ttl", ttl)
         self._wait = _duration("wait", wait)
@@ -111,7 +117,13 @@ def _store(app: Any) -> Store:
 
 def _duration(name: str, value: str | timedelta) -> timedelta:
     low, high = _LIMITS[name]
-    duration = parse_duration(value)
+    try:
+        duration = parse_duration(value)
+    except RefusedValueError as error:
+        found = repr(value) if error.found is None else error.found
+        raise ValueError(
+            f"once: {name}: expected {error.expected}, got {found}: {error.remedy}"
+        ) from None
     if not low <= duration <= high:
         raise ValueError(
             f"once: {name}: expected {format_duration(low)} to {format_duration(high)}, "

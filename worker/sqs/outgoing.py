@@ -115,7 +115,8 @@ def _smaller(
         raise MessageTooLarge(
             f"{task}: expected arguments in {fleet.payload_bucket} (kept for "
             f"{EXPIRES_AFTER.days} days) to be needed within {LONGEST_DELAY.days} days, found an "
-            f"eta in {(due_at - now) / 86400:.1f}: pass a reference to what is large"
+            f"eta in {(due_at - now) / 86400:.1f} days: send it when it is nearer, or pass a "
+            "reference to what is large"
         )
     unique = str(uuid.uuid4())
     for inline in (True, False):

@@ -1,0 +1,27 @@
+"""What `ops` prints of names and errors that came off the wire."""
+
+import json
+
+import pytest
+
+from ops.cli.output import print_json, print_table
+
+HOSTILE = "line 1\nline 2\r\x1b[2J\x9b31m\u202e half a pair: \ud83d"
+
+
+def test_a_cell_neither_breaks_its_row_nor_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("task", "count"), [(HOSTILE, "1"), ("schön [bold]", "2")])
+    header, hostile, plain = capsys.readouterr().out.splitlines()
+    assert hostile.startswith(r"line 1\nline 2\r\x1b[2J\x9b31m\u202e half a pair: \ud83d")
+    assert hostile.index("1", -1) == header.index("count")
+    assert plain.startswith("schön [bold]")
+
+
+def test_json_carries_any_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"error": HOSTILE, "name": "schön"})
+    said = capsys.readouterr().out
+    assert json.loads(said) == {"error": HOSTILE, "name": "schön"}
+    assert "schön" in said
+    said.encode()
