@@ -31,6 +31,13 @@ def test_what_is_none_of_them_is_refused(item: object) -> None:
         as_call(item)
 
 
+def test_a_call_holds_what_celery_takes() -> None:
+    with pytest.raises(TypeError, match="args: expected a tuple or list, found a str"):
+        as_call(Call("abc"))
+    with pytest.raises(TypeError, match="kwargs: expected a mapping, found a list"):
+        as_call(Call(kwargs=[1]))  # type: ignore[arg-type]
+
+
 @given(st.integers(0, 40), st.data())
 def test_every_item_is_sent_refused_or_open(items: int, data: st.DataObject) -> None:
     account: Account[int] = Account()

@@ -25,6 +25,10 @@ def as_call(item: object) -> Call:
     Raises TypeError.
     """
     if isinstance(item, Call):
+        if not isinstance(item.args, tuple | list):
+            raise TypeError(f"args: expected a tuple or list, found a {type(item.args).__name__}")
+        if not isinstance(item.kwargs, Mapping):
+            raise TypeError(f"kwargs: expected a mapping, found a {type(item.kwargs).__name__}")
         return item
     if isinstance(item, tuple | list):
         return Call(item)

@@ -18,8 +18,8 @@ from worker.publish.message import CatchingProducer, Prepared
 from worker.publish.target import Target
 from worker.settings import Router
 
-#: The headers in which calls of one task with the same options differ, but for their ids.
-_DIFFER: Final = ("eta", "expires", "argsrepr", "kwargsrepr")
+#: The headers that hold a time, reckoned anew for each call.
+_TIMES: Final = ("eta", "expires")
 
 
 def is_plain(target: Target, options: Mapping[str, Any], made: Prepared) -> bool:
@@ -71,7 +71,9 @@ class Template:
         task = target.task
         self._check = task.__header__ if task is not None and task.typing else None
         self._as_task = amqp.as_task_v2
-        self._times = {**target.times(options), "origin": made.headers["origin"]}
+        times = target.times(options)
+        self._times = {**times, "origin": made.headers["origin"]}
+        self._timed = any(value is not None for value in times.values())
         levels = target.app.conf.task_repr_maxlevels
         self._args_repr = partial(saferepr, maxlen=amqp.argsrepr_maxsize, maxlevels=levels)
         self._kwargs_repr = partial(saferepr, maxlen=amqp.kwargsrepr_maxsize, maxlevels=levels)
@@ -85,16 +87,18 @@ class Template:
         if self._check is not None:
             self._check(*args, **kwargs)
         task_id = call.task_id or uuid()
-        fresh = self._as_task(
-            task_id,
-            self._target.name,
-            args,
-            kwargs,
-            argsrepr=self._args_repr(args),
-            kwargsrepr=self._kwargs_repr(kwargs) if kwargs else "{}",
-            **self._times,
-        ).headers
-        headers = {**self._made.headers, "id": task_id, **{key: fresh[key] for key in _DIFFER}}
+        headers = {
+            **self._made.headers,
+            "id": task_id,
+            "argsrepr": self._args_repr(args),
+            "kwargsrepr": self._kwargs_repr(kwargs) if kwargs else "{}",
+        }
+        if self._timed:
+            # A countdown ends later for each call; what a time is and says, Celery knows.
+            fresh = self._as_task(
+                task_id, self._target.name, argsrepr="", kwargsrepr="", **self._times
+            ).headers
+            headers |= {key: fresh[key] for key in _TIMES}
         if self._is_root:
             headers["root_id"] = task_id
         if self._expect_result is not None:
