@@ -49,7 +49,7 @@ unit: $(READY)
 
 # what shows that a Python works: everything pure, the broker, and a killed worker of each pool
 quick: $(READY)
-	$(PYTEST) tests/unit tests/cloud tests/e2e/test_crash.py
+	$(PYTEST) tests/unit $(wildcard tests/cloud/test_engine*.py) tests/e2e/test_crash.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
