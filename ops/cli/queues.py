@@ -8,11 +8,11 @@ import click
 
 from ops.cli.context import Ops, json_option, pass_ops
 from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.cli.plans import show_and_apply
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
     from ops.queues.delayed import Delayed
-    from ops.queues.plan import Plan
 
 
 @click.group()
@@ -43,18 +43,19 @@ def apply(ops: Ops, yes: bool, as_json: bool) -> int:
     planned = plan(wants, found)
     if planned.refusals:
         raise OpsError("\n".join(planned.refusals))
-    if not as_json:
-        _print_plan(planned)
-    if yes and planned.steps:
-        with progress("applying", len(planned.steps)) as step:
-            act(client, planned, found, step)
-        say(f"{len(planned.steps)} steps done; SQS may take a minute to show all of them")
-    if as_json:
-        print_json({"fleet": fleet.name, "applied": yes, "changes": _as_data(planned)})
-    if planned.steps and not yes:
-        say("nothing was changed: run it again with --yes to apply this plan")
-        return Exit.DRIFTED
-    return Exit.DONE
+    return show_and_apply(
+        fleet.name,
+        [
+            {"queue": c.queue, "what": c.what, "why": c.why, "from": c.before, "to": c.after}
+            for c in planned.changes
+        ],
+        yes=yes,
+        as_json=as_json,
+        nothing="the queues on SQS are as the manifest wants them",
+        steps=len(planned.steps),
+        take=lambda step: act(client, planned, found, step),
+        afterwards="; SQS may take a minute to show all of them",
+    )
 
 
 @queues.command()
@@ -154,20 +155,3 @@ def _print_delayed(found: Delayed, near: dict[str, int]) -> None:
         say("nothing waits")
         return
     print_table(("task", "queue", *WITHIN, "all"), rows)
-
-
-def _print_plan(planned: Plan) -> None:
-    if not planned.steps:
-        say("the queues on SQS are as the manifest wants them")
-        return
-    print_table(
-        ("queue", "what", "why", "from", "to"),
-        [(c.queue, c.what, c.why, c.before or "-", c.after) for c in planned.changes],
-    )
-
-
-def _as_data(planned: Plan) -> list[dict[str, str | None]]:
-    return [
-        {"queue": c.queue, "what": c.what, "why": c.why, "from": c.before, "to": c.after}
-        for c in planned.changes
-    ]

@@ -10,13 +10,13 @@ import click
 
 from ops.cli.context import Ops, json_option, pass_ops
 from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.cli.plans import show_and_apply
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ops.schedules.listing import Listed
-    from ops.schedules.plan import Plan
     from ops.schedules.sending import Sent
 
 _TIME = "%a %Y-%m-%d %H:%M"
@@ -148,22 +148,19 @@ def apply(ops: Ops, role_arn: str, yes: bool, as_json: bool) -> int:
     planned = plan(fleet.name, group, wants, found)
     if planned.refusal is not None:
         raise OpsError(planned.refusal)
-    if not as_json:
-        _print_plan(planned)
-    if yes and planned.steps:
-        with progress("applying", len(planned.steps)) as step:
-            act(client, group, planned, step)
-        say(f"{len(planned.steps)} steps done; EventBridge may take a minute to follow them")
-    if as_json:
-        changes = [
+    return show_and_apply(
+        fleet.name,
+        [
             {"schedule": c.schedule, "what": c.what, "from": c.before, "to": c.after}
             for c in planned.changes
-        ]
-        print_json({"fleet": fleet.name, "applied": yes, "changes": changes})
-    if planned.steps and not yes:
-        say("nothing was changed: run it again with --yes to apply this plan")
-        return Exit.DRIFTED
-    return Exit.DONE
+        ],
+        yes=yes,
+        as_json=as_json,
+        nothing="the schedules on EventBridge Scheduler are as the manifest wants them",
+        steps=len(planned.steps),
+        take=lambda step: act(client, group, planned, step),
+        afterwards="; EventBridge may take a minute to follow them",
+    )
 
 
 def _print_listed(listed: Sequence[Listed]) -> None:
@@ -185,16 +182,6 @@ def _print_listed(listed: Sequence[Listed]) -> None:
             print_line(f"{each.schedule.name}: caution: {change} ({each.schedule.timezone})")
         for problem in each.problems:
             print_line(f"{problem.place}: caution: not for EventBridge Scheduler: {problem.what}")
-
-
-def _print_plan(planned: Plan) -> None:
-    if not planned.steps:
-        say("the schedules on EventBridge Scheduler are as the manifest wants them")
-        return
-    print_table(
-        ("schedule", "what", "from", "to"),
-        [(c.schedule, c.what, c.before or "-", c.after or "-") for c in planned.changes],
-    )
 
 
 def _print_sent(sent: Sent) -> None:

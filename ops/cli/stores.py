@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.output import print_json, print_table, progress, say
+from ops.cli.output import print_json, print_table, progress
+from ops.cli.plans import show_and_apply
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
     from ops.stores.flow import Stores
-    from ops.stores.step import Plan
 
 
 @click.group()
@@ -35,18 +35,18 @@ def apply(ops: Ops, yes: bool, as_json: bool) -> int:
     planned = found.plan
     if planned.refusals:
         raise OpsError("\n".join(planned.refusals))
-    if not as_json:
-        _print_plan(planned)
-    if yes and planned.steps:
-        with progress("applying", len(planned.steps)) as step:
-            act(found.clients, planned, step)
-        say(f"{len(planned.steps)} steps done")
-    if as_json:
-        print_json({"fleet": found.fleet.name, "applied": yes, "changes": _as_data(planned)})
-    if planned.steps and not yes:
-        say("nothing was changed: run it again with --yes to apply this plan")
-        return Exit.DRIFTED
-    return Exit.DONE
+    return show_and_apply(
+        found.fleet.name,
+        [
+            {"store": c.store, "what": c.what, "why": c.why, "from": c.before, "to": c.after}
+            for c in planned.changes
+        ],
+        yes=yes,
+        as_json=as_json,
+        nothing="the tables and buckets are as the manifest wants them",
+        steps=len(planned.steps),
+        take=lambda step: act(found.clients, planned, step),
+    )
 
 
 @stores.command()
@@ -71,20 +71,3 @@ def _read(ops: Ops) -> Stores:
     from ops.stores.flow import Stores  # noqa: PLC0415
 
     return Stores.read(ops.fleet(), lambda total: progress("reading stores", total))
-
-
-def _print_plan(planned: Plan) -> None:
-    if not planned.steps:
-        say("the tables and buckets are as the manifest wants them")
-        return
-    print_table(
-        ("store", "what", "why", "from", "to"),
-        [(c.store, c.what, c.why, c.before or "-", c.after) for c in planned.changes],
-    )
-
-
-def _as_data(planned: Plan) -> list[dict[str, Any]]:
-    return [
-        {"store": c.store, "what": c.what, "why": c.why, "from": c.before, "to": c.after}
-        for c in planned.changes
-    ]

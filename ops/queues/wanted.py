@@ -10,15 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ops.queues.forwarding import HOLD_SECONDS, LONGEST_POLL_SECONDS
+from worker.manifest.queue import DEAD_LETTER_RETENTION
+from worker.sqs.batches import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet, Queue
-
-# The most SQS allows, since August 2025. Celery's base64 twice over leaves about 576 KiB of it.
-LARGEST_MESSAGE_BYTES = 1_048_576
-# The longest SQS allows: a dead letter outlives the retention of its source, at most 13 d, and a
-# task in the delay queue is sent anew well before it.
-LONGEST_RETENTION = timedelta(days=14)
 
 NAME_TAG = "fleet:name"
 ROLE_TAG = "fleet:role"
@@ -75,8 +71,8 @@ def wanted(fleet: Fleet) -> tuple[Wanted, ...]:
 def _delay_queues(fleet: Fleet) -> tuple[Wanted, Wanted]:
     """Return the queue for what was no task in the delay queue, and the delay queue."""
     kept = {
-        "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
-        "MessageRetentionPeriod": _seconds(LONGEST_RETENTION),
+        "MaximumMessageSize": str(LIMIT_BYTES),
+        "MessageRetentionPeriod": _seconds(DEAD_LETTER_RETENTION),
         "SqsManagedSseEnabled": "true",
     }
     times = {
@@ -103,8 +99,8 @@ def _dead_letters(fleet: Fleet, queue: Queue) -> Wanted:
         name=fleet.dead_letter_name(queue.name),
         attributes=MappingProxyType(
             {
-                "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
-                "MessageRetentionPeriod": _seconds(LONGEST_RETENTION),
+                "MaximumMessageSize": str(LIMIT_BYTES),
+                "MessageRetentionPeriod": _seconds(DEAD_LETTER_RETENTION),
                 "SqsManagedSseEnabled": "true",
             }
         ),
@@ -121,7 +117,7 @@ def _source(fleet: Fleet, queue: Queue) -> Wanted:
                 "VisibilityTimeout": _seconds(queue.lease),
                 "ReceiveMessageWaitTimeSeconds": _seconds(queue.poll),
                 "MessageRetentionPeriod": _seconds(queue.retention),
-                "MaximumMessageSize": str(LARGEST_MESSAGE_BYTES),
+                "MaximumMessageSize": str(LIMIT_BYTES),
                 "SqsManagedSseEnabled": "true",
             }
         ),

@@ -1,17 +1,23 @@
 """One queue of the manifest: its keys, their defaults, and what does not go together."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from worker.manifest.checks import queue_conflicts
 from worker.manifest.fields import Duration, Globs, QueueName, Size, between, no_boolean
 from worker.manifest.problems import ConflictError
+from worker.manifest.units import format_duration
 
 Pool = Literal["prefork", "threads", "solo"]
 
 _HOUR = timedelta(hours=1)
+
+#: SQS keeps a message for at most 14 days (SetQueueAttributes, MessageRetentionPeriod). A dead
+#: letter that SQS has moved keeps its first sending time, so its source keeps less.
+DEAD_LETTER_RETENTION: Final = timedelta(days=14)
+LONGEST_RETENTION: Final = timedelta(days=13)
 
 
 def _slots(known: dict[str, Any]) -> int:
@@ -115,7 +121,7 @@ class Queue(BaseModel):
         Duration,
         between(
             "1m",
-            "13d",
+            format_duration(LONGEST_RETENTION),
             low_reason="SQS keeps a message for at least 60 s",
             high_reason="a dead letter keeps its first sending time, and its queue keeps 14 d",
         ),

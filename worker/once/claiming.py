@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import timedelta
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from worker.manifest.units import format_duration
 from worker.once import items
@@ -17,8 +17,6 @@ from worker.once.store import Store, Taken
 from worker.sqs.backoff import wait_seconds
 
 logger = logging.getLogger("worker.once")
-
-_TAKEN_OVER: Final = "an earlier run did not finish: its effect may come twice"
 
 
 def claim_or_record(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from worker.manifest.queue import DEAD_LETTER_RETENTION, LONGEST_RETENTION
+
 #: Where arguments lie in the manifest's ``payload_bucket``.
 PREFIX: Final = "payloads/"
 
@@ -14,10 +16,5 @@ AT_MOST_BYTES: Final = 64 * 1024 * 1024
 
 #: The longest that a task with arguments in S3 may be put off when it is sent.
 LONGEST_DELAY: Final = timedelta(days=14)
-#: The longest that a queue keeps a message (a queue's ``retention``), and that its dead-letter
-#: queue keeps what failed: SQS's own longest.
-LONGEST_RETENTION: Final = timedelta(days=13)
-DEAD_LETTER_RETENTION: Final = timedelta(days=14)
-
 #: After this an object is deleted (the bucket's lifecycle): no message can point to it any more.
 EXPIRES_AFTER: Final = LONGEST_DELAY + LONGEST_RETENTION + DEAD_LETTER_RETENTION
