@@ -1,9 +1,8 @@
-"""What the worker builds on in Celery and billiard: named, pinned, and run for real."""
+"""What the worker builds on in Celery and billiard, run for real (``test_contracts`` pins it)."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -17,70 +16,17 @@ import pytest
 from celery import Celery, _state
 from celery.app import trace
 from celery.app.defaults import DEFAULTS
-from celery.concurrency import solo, thread
-from celery.worker.consumer import Consumer as CeleryConsumer
-from celery.worker.request import Request as CeleryRequest
 from celery.worker.request import create_request_cls
 from kombu import Connection
 from kombu.transport import virtual
 
-from tests import contracts
 from tests.producers import make_app
-from worker import consumer, pools, request
+from worker import pools, request
 from worker.fleet import Fleet
 from worker.outcomes import DONE, Outcome, Verdict
 from worker.settings import celery_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACT = Path(__file__).parent / "contracts" / "celery.toml"
-PIECES = contracts.load(CONTRACT)
-
-
-def test_the_version_is_one_the_contract_is_for() -> None:
-    assert celery.__version__ == "5.7.0", "review tests/unit/contracts/celery.toml with the new one"
-
-
-@pytest.mark.parametrize("piece", PIECES, ids=[piece.path for piece in PIECES])
-def test_a_piece_is_as_expected(piece: contracts.Piece) -> None:
-    assert piece.broken() is None
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (request.Request, CeleryRequest),
-        (consumer.Consumer, CeleryConsumer),
-        (pools.ThreadPool, thread.TaskPool),
-        (pools.SoloPool, solo.TaskPool),
-    ],
-)
-def test_every_method_overridden_is_in_the_contract(ours: type, theirs: type) -> None:
-    paths = {piece.path for piece in PIECES}
-    overridden = {name for name, value in vars(ours).items() if callable(value)}
-    for name in overridden & set(dir(theirs)) - {"__init_subclass__"}:
-        owner = next(cls for cls in theirs.__mro__ if name in vars(cls))
-        assert f"{owner.__module__}:{owner.__name__}.{name}" in paths
-
-
-def test_a_celery_with_a_changed_private_method_breaks_the_contract(tmp_path: Path) -> None:
-    installed = Path(celery.__file__).parent
-    shutil.copytree(installed, tmp_path / "celery", ignore=shutil.ignore_patterns("__pycache__"))
-    changed = tmp_path / "celery/worker/consumer/consumer.py"
-    text = changed.read_text()
-    assert "def call_soon_ack(" in text
-    changed.write_text(text.replace("call_soon_ack", "call_ack_soon"))
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.contracts", str(CONTRACT)],
-        cwd=REPOSITORY,
-        env={"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.returncode == 1, ran.stderr
-    assert "Consumer.call_soon_ack is gone" in ran.stdout
-    assert "Consumer.create_task_handler has another source" in ran.stdout
 
 
 # -- settings and start-up -------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """kombu's SQS transport with receiving and acknowledging of our own.
 
-What is overridden here is private to kombu 5.7.0 in part; ``tests/unit/test_kombu_contract.py``
+What is overridden here is private to kombu 5.7.0 in part; ``tests/unit/test_contracts.py``
 names every piece this builds on and fails when kombu changes one.
 """
 
