@@ -108,5 +108,9 @@ CALL_ERRORS: Final = (
 
 def describe(error: BaseException) -> str:
     """Return one line for a log: the code and the message, without a request's details."""
-    text = str(error).splitlines()[0] if str(error) else ""
+    # boto3's own text of an answer says the code again, and how often it was asked.
+    said = (
+        error.response.get("Error", {}).get("Message") if isinstance(error, ClientError) else error
+    )
+    text = str(said or "").partition("\n")[0]
     return f"{error_code(error)}: {text[:300]}" if text else error_code(error)
