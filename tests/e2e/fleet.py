@@ -126,6 +126,11 @@ class Fleet:
         return f"{NAME}-{QUEUE}"
 
     @property
+    def queue_url(self) -> str:
+        """The queue's URL."""
+        return str(self.client.get_queue_url(QueueName=self.queue_name)["QueueUrl"])
+
+    @property
     def client(self) -> Any:
         """Return a plain SQS client of the test's own."""
         return boto3.client(
@@ -244,6 +249,15 @@ class Fleet:
         worker = Worker(process, log_path, socket_path)
         self.workers.append(worker)
         return worker
+
+    def launch_stock(self, *flags: str, imports: str = "e2e_tasks", **env: str) -> Worker:
+        """Start a worker of stock Celery and kombu on the queue, with the tasks of ``imports``."""
+        return self.launch(
+            *("-m", "celery", "-A", "e2e_stock", "worker", "-Q", QUEUE, *flags),
+            E2E_QUEUE_URL=self.queue_url,
+            E2E_STOCK_IMPORTS=imports,
+            **env,
+        )
 
     @staticmethod
     def _polls(worker: Worker) -> bool:

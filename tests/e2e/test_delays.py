@@ -13,34 +13,12 @@ from tests.e2e.later import DELAYED, Later, later
 
 HOUR = 3600
 
-STOCK = f"""
-import os
-from celery import Celery
-
-app = Celery("stock")
-app.conf.update(
-    broker_url=f"sqs://test:test@{{os.environ['AWS_ENDPOINT_URL_SQS'][7:]}}//",
-    broker_transport_options={{
-        "region": "eu-west-1",
-        "is_secure": False,
-        "wait_time_seconds": 1,
-        "predefined_queues": {{"{QUEUE}": {{"url": os.environ["QUEUE_URL"]}}}},
-    }},
-    imports=("e2e_delays", "e2e_tasks"),
-    task_default_queue="{QUEUE}",
-    task_acks_late=True,
-    worker_enable_remote_control=False,
-    broker_connection_retry_on_startup=True,
-)
-"""
-
 
 @pytest.fixture(scope="module")
 def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Later]:
     """One fleet with one slot, and a forwarder."""
     folder = tmp_path_factory.mktemp("delays")
     with later(folder, concurrency=1, max_receives=2) as on:
-        (folder / "stock.py").write_text(STOCK)
         on.worker()
         on.forwarder()
         yield on
@@ -52,10 +30,9 @@ def _runs(on: Later, prefix: str) -> list[dict[str, object]]:
 
 def _stock(on: Later, code: str) -> None:
     """Publish as an application on Celery's own SQS transport does."""
-    url = on.fleet.client.get_queue_url(QueueName=on.fleet.queue_name)["QueueUrl"]
     on.python(
-        f"import os; os.environ['QUEUE_URL'] = {url!r}; sys.path.insert(0, '.')\n"
-        f"from stock import app\napp.set_current()\n{code}"
+        f"import os; os.environ['E2E_QUEUE_URL'] = {on.fleet.queue_url!r}\n"
+        f"from e2e_stock import app\napp.set_current()\n{code}"
     )
 
 
@@ -166,14 +143,7 @@ def test_what_waits_is_counted_by_task_and_time(on: Later) -> None:
 def test_ours_with_a_countdown_is_run_by_a_stock_worker(tmp_path: Path) -> None:
     """Up to fifteen minutes nothing of ours is needed where it arrives."""
     with later(tmp_path, aws=False) as on:
-        (tmp_path / "stock.py").write_text(STOCK)
-        url = on.fleet.client.get_queue_url(QueueName=on.fleet.queue_name)["QueueUrl"]
-        path = on.fleet.env()["PYTHONPATH"]
-        worker = on.fleet.launch(
-            *("-m", "celery", "-A", "stock", "worker", "-Q", QUEUE, "-P", "solo"),
-            PYTHONPATH=f"{tmp_path}:{path}",
-            QUEUE_URL=url,
-        )
+        worker = on.fleet.launch_stock("-P", "solo", imports="e2e_delays,e2e_tasks")
         due = on.publish({"for stock": 2})
         wait_for(on.records, "its run", worker)
         assert [(run["key"], run["due_at"]) for run in on.records()] == list(due.items())

@@ -15,32 +15,11 @@ sys.path.insert(0, str(APP))
 
 from e2e_payloads import digest, noise  # noqa: E402
 
-from tests.e2e.fleet import QUEUE, Worker, wait_for  # noqa: E402
+from tests.e2e.fleet import Worker, wait_for  # noqa: E402
 from tests.e2e.stores import Stores, with_stores  # noqa: E402
 
 THREE_MIB = 3 * 1024 * 1024
 LARGE = 2 * 1024 * 1024
-
-STOCK = """
-import os
-from celery import Celery
-
-app = Celery("stock")
-app.conf.update(
-    broker_url=f"sqs://test:test@{{os.environ['AWS_ENDPOINT_URL_SQS'][7:]}}//",
-    broker_transport_options={{
-        "region": "eu-west-1",
-        "is_secure": False,
-        "wait_time_seconds": 1,
-        "predefined_queues": {{"{queue}": {{"url": "{url}"}}}},
-    }},
-    imports=("e2e_payloads", "e2e_tasks"),
-    task_default_queue="{queue}",
-    task_acks_late=True,
-    worker_enable_remote_control=False,
-    broker_connection_retry_on_startup=True,
-)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +30,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 @pytest.fixture(scope="module")
 def stock(stores: Stores) -> Worker:
-    fleet = stores.fleet
-    url = fleet.client.get_queue_url(QueueName=fleet.queue_name)["QueueUrl"]
-    (fleet.folder / "stock.py").write_text(STOCK.format(queue=QUEUE, url=url))
-    path = f"{fleet.folder}:{APP}"
-    return fleet.launch(
-        "-m", "celery", "-A", "stock", "worker", "-Q", QUEUE, "-P", "solo", PYTHONPATH=path
-    )
+    return stores.fleet.launch_stock("-P", "solo", imports="e2e_payloads,e2e_tasks")
 
 
 def test_what_compresses_goes_without_s3_to_a_stock_worker(stores: Stores, stock: Worker) -> None:

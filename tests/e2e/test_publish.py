@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.fleet import PATIENCE_SECONDS, QUEUE, Fleet, one_queue, wait_for
+from tests.e2e.fleet import PATIENCE_SECONDS, Fleet, one_queue, wait_for
 from tests.sqs import Fault
 from worker.sqs.sender import THREADS
 
@@ -89,7 +89,6 @@ def keys(fleet: Fleet) -> Counter[str]:
 
 
 def test_ours_and_stock_workers_run_it(fleet: Fleet) -> None:
-    url = fleet.client.get_queue_url(QueueName=fleet.queue_name)["QueueUrl"]
     path = lines(fleet, 300)
     every = {f"key-{i}" for i in range(300)}
 
@@ -101,9 +100,7 @@ def test_ours_and_stock_workers_run_it(fleet: Fleet) -> None:
     assert fleet.run_counts() == Counter(every)
 
     assert fleet.ops("tasks", "publish", "e2e.nap", "--from", str(path)).returncode == 0
-    stock = fleet.launch(
-        "-m", "celery", "-A", "e2e_stock", "worker", "-Q", QUEUE, "-c", "2", E2E_QUEUE_URL=url
-    )
+    stock = fleet.launch_stock("-c", "2")
     twice = Counter(dict.fromkeys(every, 2))
     wait_for(lambda: fleet.run_counts() == twice and fleet.empty(), "stock to run all", stock)
 

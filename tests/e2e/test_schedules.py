@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ops.schedules.eventbridge import EXECUTION_ID, SCHEDULED_TIME, definition
-from tests.e2e.fleet import PATIENCE_SECONDS, QUEUE, Fleet, one_queue, wait_for
+from tests.e2e.fleet import PATIENCE_SECONDS, Fleet, one_queue, wait_for
 from tests.e2e.turned import Turned
 from tests.sqs import Fault
 from worker.fleet import load
@@ -32,24 +32,6 @@ kwargs = {{ deep = {{ most = [5] }} }}
 cron = "* * * * *"
 task = "e2e.scheduled"
 enabled = false
-"""
-
-STOCK = f"""
-import os
-from celery import Celery
-
-endpoint = os.environ["AWS_ENDPOINT_URL_SQS"]
-app = Celery("stock", broker=f"sqs://test:test@{{endpoint.removeprefix('http://')}}//")
-app.conf.update(
-    task_default_queue="{QUEUE}",
-    include=["e2e_scheduled"],
-    broker_transport_options={{
-        "region": "eu-west-1",
-        "is_secure": False,
-        "predefined_queues": {{"{QUEUE}": {{"url": os.environ["STOCK_QUEUE_URL"]}}}},
-    }},
-    worker_enable_remote_control=False,
-)
 """
 
 
@@ -224,13 +206,7 @@ def test_eventbridges_message_is_run(tmp_path: Path, stock: bool) -> None:
         ]
         fleet.send_bodies(bodies)
         if stock:
-            (fleet.folder / "stock.py").write_text(STOCK)
-            url = fleet.client.get_queue_url(QueueName=fleet.queue_name)["QueueUrl"]
-            worker = fleet.launch(
-                *("-m", "celery", "-A", "stock", "worker", "-c", "1", "-Q", QUEUE),
-                STOCK_QUEUE_URL=url,
-                **recording(fleet),
-            )
+            worker = fleet.launch_stock("-c", "1", imports="e2e_scheduled", **recording(fleet))
         else:
             worker = fleet.start(**recording(fleet))
         wait_for(lambda: len(ran(fleet)) == 2, "both runs", worker)

@@ -1,4 +1,7 @@
-"""The same tasks on stock Celery and kombu, set up as Celery's documentation says for SQS."""
+"""The same tasks on stock Celery and kombu, set up as Celery's documentation says for SQS.
+
+``E2E_QUEUE_URL`` is the queue's, ``E2E_STOCK_IMPORTS`` names the modules of tasks.
+"""
 
 import os
 
@@ -14,7 +17,7 @@ app.conf.update(
         "polling_interval": 0,
         "predefined_queues": {"work": {"url": os.environ["E2E_QUEUE_URL"]}},
     },
-    imports=("e2e_tasks",),
+    imports=os.environ.get("E2E_STOCK_IMPORTS", "e2e_tasks").split(","),
     task_default_queue="work",
     task_acks_late=True,
     worker_enable_remote_control=False,
