@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ops.queues.tally import Tally
     from worker.fleet import Fleet
 
-#: How long the last changes may take to get into the table of what waits.
+#: How long after the end was asked for changes may still get into the table of what waits.
 TABLE_SECONDS: Final = 5.0
 
 
@@ -32,7 +32,7 @@ class Forward:
     table: WaitingTable
 
     def end(self) -> bool:
-        """End in order: move on what is in hand, write the table; whether all of it was done."""
+        """Move on what is in hand, then write the table; False if messages are still in hand."""
         until = time.monotonic() + TABLE_SECONDS
         finished = self.forwarder.stop()
         self.table.close(max(0.1, until - time.monotonic()))

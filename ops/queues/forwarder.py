@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ops.queues.forwarding import HOLD_SECONDS, LONGEST_POLL_SECONDS
 from worker.sqs.backoff import wait_seconds
+from worker.sqs.batches import BATCH
 from worker.sqs.errors import CALL_ERRORS, Trouble, describe, trouble
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: SQS's largest batch.
-BATCH: Final = 10
 #: A poll beside the long one, and every poll of a pass: long enough to ask all of SQS's servers.
 SHORT_POLL_SECONDS: Final = 1
 #: One thread moves ten messages in three round trips; others help while answers are full.

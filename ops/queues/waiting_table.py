@@ -46,6 +46,7 @@ class WaitingTable:
     _writing: bool = False
     _failures: int = 0
     _closing: bool = False
+    _closed: bool = False
     _thread: threading.Thread | None = None
 
     def waits(self, waiting: Waiting) -> None:
@@ -57,16 +58,20 @@ class WaitingTable:
         self._change(waiting.task_id, None)
 
     def close(self, timeout_seconds: float) -> bool:
-        """Write what is left; False if time ran out before."""
+        """Write what is left, and write no more; False if something was not written."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._done or self._failures > 0, timeout_seconds)
-            return self._done
+            self._changed.wait_for(lambda: self.written or self._failures > 0, timeout_seconds)
+            self._closed = True
+            self._changed.notify_all()
+            return self.written
 
     @property
-    def _done(self) -> bool:
-        return len(self._changes) == 0 and not self._writing
+    def written(self) -> bool:
+        """Whether every change is in the table."""
+        with self._changed:
+            return len(self._changes) == 0 and not self._writing
 
     def _change(self, task_id: str, to: Waiting | None) -> None:
         with self._changed:
@@ -82,22 +87,28 @@ class WaitingTable:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if self._failures and not self._closing:
-                    pause_seconds = wait_seconds(self._failures, self.rng)
-                    self._changed.wait_for(lambda: self._closing, pause_seconds)
-                self._changed.wait_for(lambda: len(self._changes) > 0)
-                batch = {key: self._changes[key] for key in list(self._changes)[:BATCH]}
-                for key in batch:
-                    del self._changes[key]
-                self._writing = True
+        while (batch := self._next_batch()) is not None:
             left = self._write(batch)
             with self._changed:
                 self._writing = False
                 for key, change in left.items():
                     self._changes.setdefault(key, change)
                 self._changed.notify_all()
+
+    def _next_batch(self) -> dict[str, Waiting | None] | None:
+        """Wait for changes and take them; None once closed: a Lambda's process lives on."""
+        with self._changed:
+            if self._failures:
+                pause_seconds = wait_seconds(self._failures, self.rng)
+                self._changed.wait_for(lambda: self._closing, pause_seconds)
+            self._changed.wait_for(lambda: self._closed or len(self._changes) > 0)
+            if self._closed:
+                return None
+            batch = {key: self._changes[key] for key in list(self._changes)[:BATCH]}
+            for key in batch:
+                del self._changes[key]
+            self._writing = True
+            return batch
 
     def _write(self, batch: dict[str, Waiting | None]) -> dict[str, Waiting | None]:
         """Write changes; return those to try again."""

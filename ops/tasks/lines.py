@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import IO, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from ops.errors import Exit, OpsError
 from worker.publish.items import Call
+
+if TYPE_CHECKING:
+    from worker.publish.items import Report
 
 #: Arguments larger than this are in no message, also not by way of S3.
 LINE_AT_MOST_BYTES: Final = 64 * 1024 * 1024
@@ -91,7 +94,7 @@ def shown(numbers: Iterable[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges(numbers))
 
 
-def as_data(report: Any, skipped: int) -> dict[str, Any]:
+def as_data(report: Report, skipped: int) -> dict[str, Any]:
     """Return a report of ``worker.publish`` by line numbers, which count from 1."""
     first = skipped + 1
     return {

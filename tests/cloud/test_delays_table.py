@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 import uuid
 from collections.abc import Iterator
 from random import Random
@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from ops.local.aws import local_aws
 from ops.queues.waiting_table import WaitingTable, read_all
+from tests.cloud.engine_bench import wait_for
 from tests.faulty import Fault, Faulty
 from worker.delays import Waiting
 
@@ -60,10 +61,12 @@ def ids(table: WaitingTable) -> set[str]:
     return {item.task_id for item in items}
 
 
+def writers() -> set[threading.Thread]:
+    return {one for one in threading.enumerate() if one.name == "fleet-waiting-table"}
+
+
 def wait_written(table: WaitingTable) -> None:
-    ends = time.monotonic() + 30
-    while not table.close(1.0):
-        assert time.monotonic() < ends
+    wait_for(lambda: table.written, "the table")
 
 
 def test_what_waits_is_there_until_it_is_gone(table: WaitingTable) -> None:
@@ -99,6 +102,21 @@ def test_what_fails_is_tried_again_and_said_once(
     said = [record.message for record in caplog.records if record.name.endswith("waiting_table")]
     assert ["moved on all the same" in line for line in said] == [True, False]
     assert "noted there again" in said[1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_closed_it_leaves_no_thread_behind(table: WaitingTable, proxy: Faulty, fails: bool) -> None:
+    before = writers()
+    if fails:
+        proxy.fail(Fault("error", action="BatchWriteItem", calls=10_000, code="Throttling"))
+    try:
+        table.waits(*tasks(1))
+        assert writers() > before
+        assert table.close(30.0) is not fails
+        wait_for(lambda: writers() == before, "the end of its thread")
+    finally:
+        proxy.clear()
+    assert ids(table) == (set() if fails else {"id-0"})
 
 
 def test_a_table_that_is_not_there_is_named_with_its_remedy(client: Any) -> None:

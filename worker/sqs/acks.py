@@ -13,6 +13,7 @@ from typing import Final
 
 from worker.outcomes import Broker, Reason
 from worker.sqs.backoff import wait_seconds
+from worker.sqs.batches import BATCH
 from worker.sqs.client import Failed, Sqs
 from worker.sqs.errors import CALL_ERRORS, STALE_HANDLE, Trouble, describe, trouble
 from worker.sqs.ledger import Held, Ledger
@@ -20,7 +21,6 @@ from worker.sqs.observer import UNOBSERVED, Observer
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 10
 #: How long a delete waits for company. What is finished but not deleted when a worker is killed
 #: runs again, so the wait is short against any task worth a queue.
 LINGER_SECONDS: Final = 0.1

@@ -25,7 +25,7 @@ class BatchUnsent(BatchPublishError):
 
     def __init__(self, refused: list[str], unconfirmed: list[str], why: str) -> None:
         told = [
-            f"{len(ids)} {what} ({', '.join(ids[:NAMED_AT_MOST])}{', ...' * (len(ids) > 10)})"
+            f"{len(ids)} {what} ({_named(ids)})"
             for what, ids in (("refused", refused), ("not confirmed", unconfirmed))
             if ids
         ]
@@ -105,3 +105,8 @@ class PublishBatch:
     def close(self) -> None:
         """Forget what has not been sent: kombu flushes before it closes."""
         self.discard()
+
+
+def _named(ids: list[str]) -> str:
+    rest = ", ..." if len(ids) > NAMED_AT_MOST else ""
+    return f"{', '.join(ids[:NAMED_AT_MOST])}{rest}"

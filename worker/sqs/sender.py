@@ -73,7 +73,8 @@ class Sender(Generic[_Key]):
         self._jobs: SimpleQueue[tuple[str, list[_Entry[_Key]]] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome[_Key]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._hurried = threading.Event()
+        self._hurry = threading.Condition()
+        self._hurried = False
         #: messages offered whose outcome has not been given yet
         self.outstanding = 0
         #: those of them that wait for their batch to fill up
@@ -128,8 +129,14 @@ class Sender(Generic[_Key]):
         return outcome
 
     def hurry(self) -> None:
-        """Give what is still unsent a few seconds more, and no longer."""
-        self._hurried.set()
+        """Give what is still unsent a few seconds more, and no longer.
+
+        May be called by a signal's handler, also within a call of itself: a condition's lock is
+        reentrant, an event's is not.
+        """
+        with self._hurry:
+            self._hurried = True
+            self._hurry.notify_all()
 
     def close(self) -> None:
         """Let the threads end once they have sent what they have; waits for none of them."""
@@ -179,13 +186,14 @@ class Sender(Generic[_Key]):
                 return self._outcomes.put(
                     Outcome(unconfirmed=_keys(left), error=error or _refusal(answer))
                 )
-            if self._hurried.is_set():
+            if self._hurried:
                 time.sleep(wait)
             else:
-                self._hurried.wait(wait)
+                with self._hurry:
+                    self._hurry.wait_for(lambda: self._hurried, wait)
 
     def _patience(self) -> float:
-        return HURRIED_SECONDS if self._hurried.is_set() else self._patience_seconds
+        return HURRIED_SECONDS if self._hurried else self._patience_seconds
 
     def _settle(self, batch: list[_Entry[_Key]], answer: list[Failed]) -> list[_Entry[_Key]]:
         """Tell what SQS has and what it refused for good; return the rest."""
