@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError, ClientError
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
@@ -65,15 +68,36 @@ _REFUSALS = {
         "run it again to see what differs",
     ),
 }
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
-_THROTTLED = (
+DENIED_CODES = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+)
+"""AWS's codes for what these credentials may not do."""
+EXPIRED_CODES = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+)
+"""AWS's codes for credentials that are not taken, whatever is asked."""
+THROTTLED_CODES = (
     "Throttling",
     "ThrottlingException",
+    "ThrottledException",
     "RequestThrottled",
+    "RequestThrottledException",
     "RequestLimitExceeded",
+    "ProvisionedThroughputExceededException",
     "SlowDown",
     "TooManyRequestsException",
 )
+"""AWS's codes for too much at once."""
 
 # The permissions of S3 that are not named for their call (Service Authorization Reference).
 _S3_PERMISSIONS = {
@@ -128,14 +152,61 @@ def scheduler(fleet: Fleet, env: Mapping[str, str] = os.environ) -> EventBridgeS
     return client
 
 
-def _client(service: str, fleet: Fleet, env: Mapping[str, str]) -> Any:
+def autoscaling(fleet: Fleet, env: Mapping[str, str] = os.environ) -> AutoScalingClient:
+    """Return a client of EC2 Auto Scaling, as `sqs` does of SQS."""
+    client: AutoScalingClient = _client("autoscaling", fleet, env)
+    return client
+
+
+def cloudwatch(fleet: Fleet, env: Mapping[str, str] = os.environ) -> CloudWatchClient:
+    """Return a client of CloudWatch, as `sqs` does of SQS."""
+    client: CloudWatchClient = _client("cloudwatch", fleet, env)
+    return client
+
+
+def ecs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> ECSClient:
+    """Return a client of ECS, as `sqs` does of SQS."""
+    client: ECSClient = _client("ecs", fleet, env)
+    return client
+
+
+def unattended(
+    service: str,
+    fleet: Fleet,
+    *,
+    read_seconds: float,
+    attempts: int,
+    connections: int = 10,
+    env: Mapping[str, str] = os.environ,
+) -> Any:
+    """Return a client of `service` for what runs on without a person, safe between threads.
+
+    An answer may take `read_seconds`; `attempts` 1 sends a request once, whatever comes back;
+    `connections` are kept open. Raises OpsError as `sqs` does.
+    """
+    return _client(
+        service,
+        fleet,
+        env,
+        connect_timeout=min(3.0, read_seconds),
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+        # Said once: botocore's own is put together anew for every call, a sixth of its cost.
+        user_agent="celery-sqs-fleet",
+    )
+
+
+def _client(service: str, fleet: Fleet, env: Mapping[str, str], **options: Any) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    )
+    defaults: dict[str, Any] = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": _READ_SECONDS,
+        "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    }
+    config = Config(**{**defaults, **options})
     with aws_errors(service=service):
         session: Any = _session(fleet, env)
         try:
@@ -197,11 +268,11 @@ def _refused(error: ClientError, service: str) -> tuple[str, str]:
     message = str(details.get("Message", "")).strip().rstrip(".")
     if code in _REFUSALS:
         return _REFUSALS[code]
-    if code in _DENIED:
+    if code in DENIED_CODES:
         call = error.operation_name
         permission = _S3_PERMISSIONS.get(call, call) if service == "s3" else call
         return f"access denied: {message}", f"allow {service}:{permission} for these credentials"
-    if code in _THROTTLED:
+    if code in THROTTLED_CODES:
         return "AWS asks to slow down", "wait a moment and run it again"
     return f"{error.operation_name} was refused: {code}: {message}", ""
 

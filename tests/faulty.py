@@ -5,7 +5,8 @@
         ...  # AWS_ENDPOINT_URL=proxy.url
         assert proxy.count("PutItem") == 3
 
-SQS has faults of its own (`tests.sqs`); this is for DynamoDB and S3, in one process with the test.
+SQS has faults of its own (`tests.sqs`); this is for the other services, in one process with the
+test.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _STATUS_OF = {
     "ServiceUnavailable": 503,
     "SlowDown": 503,
 }
+_CBOR_PATH = "/operation/"
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 
 
@@ -46,9 +48,9 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 class Fault:
     """One fault; the first that matches a call strikes it.
 
-    `action` is the end of X-Amz-Target (`PutItem`), `method` and `path` (a prefix) are for S3, and
-    `contains` is a text of the body; what is left empty matches every call. The first `skip` calls
-    that match pass, and it ends after `calls` (None: when cleared).
+    `action` is the API's name of the call (`PutItem`), `method` and `path` (a prefix) are for S3,
+    and `contains` is a text of the body; what is left empty matches every call. The first `skip`
+    calls that match pass, and it ends after `calls` (None: when cleared).
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class Fault:
     code: str = "InternalServerError"
     status: int | None = None  # None: what AWS uses for the code, and 500 for a bare status
     seconds: float = 1.0
+    details: Mapping[str, Any] = field(default_factory=dict)  # what else DynamoDB's error says
 
     def matches(self, call: Call) -> bool:
         """Whether a call is one of those it is for."""
@@ -195,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(
             method=self.command,
             path=self.path,
-            action=(self.headers.get("X-Amz-Target") or "").rpartition(".")[2],
+            action=action_of(self.headers.get("X-Amz-Target") or "", self.path, body),
             headers=dict(self.headers.items()),
             body=body[:_KEPT_BODY_BYTES],
             size_bytes=len(body),
@@ -274,11 +277,31 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def action_of(target: str, path: str, body: bytes) -> str:
+    """Return the call's name: of a JSON protocol, of CBOR's path, or of a query's body."""
+    if target:
+        return target.rpartition(".")[2]
+    if _CBOR_PATH in path:
+        return path.rpartition("/")[2]
+    return body[7:].partition(b"&")[0].decode() if body.startswith(b"Action=") else ""
+
+
 def _aws_error(fault: Fault, call: Call) -> tuple[int, Mapping[str, str], bytes]:
     status = fault.status or _STATUS_OF.get(fault.code, 400)
     text = f"An injected fault at {time.time():.3f}."
+    if _CBOR_PATH in call.path:
+        pairs = (*_cbor("__type", f"x#{fault.code}"), *_cbor("message", text))
+        headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return status, headers, bytes((0xA2, *pairs))
+    if call.body.startswith(b"Action="):
+        document = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{fault.code}</Code>"
+            f"<Message>{text}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
+        )
+        return status, {"Content-Type": "text/xml"}, document.encode()
     if call.action:
-        error = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault.code}", "message": text}
+        kind = f"com.amazonaws.dynamodb.v20120810#{fault.code}"
+        error = {"__type": kind, "message": text, **fault.details}
         return (
             status,
             {"Content-Type": "application/x-amz-json-1.0"},
@@ -289,3 +312,8 @@ def _aws_error(fault: Fault, call: Call) -> tuple[int, Mapping[str, str], bytes]
         f"<Error><Code>{fault.code}</Code><Message>{text}</Message><RequestId>0</RequestId></Error>"
     )
     return status, {"Content-Type": "application/xml"}, document.encode()
+
+
+def _cbor(key: str, value: str) -> bytes:
+    """Encode two short texts."""
+    return b"".join(bytes((0x78, len(each))) + each.encode() for each in (key, value))

@@ -4,9 +4,11 @@ Every worker imports this module, so nothing heavy stands behind it: no boto3, n
 """
 
 from worker.manifest.fleet import Fleet, UnknownQueueError
+from worker.manifest.nodes import Nodes
 from worker.manifest.problems import ManifestError, Problem
 from worker.manifest.queue import Queue, Slo
-from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE, load
+from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE, load, loads
+from worker.manifest.scaling import Scaling, ScalingWindow
 from worker.manifest.schedule import Schedule
 from worker.manifest.services import Metrics, Results
 
@@ -16,11 +18,15 @@ __all__ = [
     "Fleet",
     "ManifestError",
     "Metrics",
+    "Nodes",
     "Problem",
     "Queue",
     "Results",
+    "Scaling",
+    "ScalingWindow",
     "Schedule",
     "Slo",
     "UnknownQueueError",
     "load",
+    "loads",
 ]

@@ -18,6 +18,7 @@ NOUNS = {
     "manifest": "Check and show the manifest; print its schema.",
     "node": "Ask and steer the worker on this node.",
     "queues": "Create and correct the fleet's queues on SQS; move delayed tasks on.",
+    "scaling": "Scale the nodes of the queues; show, change and try out how.",
     "schedules": "Show, run and apply what is sent at its times.",
     "stores": "Create and correct the fleet's tables and buckets.",
     "tasks": "Publish tasks, and ask after them.",

@@ -134,15 +134,21 @@ def _column(fleet: Fleet, queue: Queue) -> dict[str, str]:
 def _values(queue: Queue) -> list[tuple[str, str, bool]]:
     """Return each key of a queue, its value as text, and whether the manifest sets it."""
     values: list[tuple[str, str, bool]] = []
-    data: dict[str, Any] = queue.model_dump(mode="json", exclude={"name", "slo"})
+    tables = {"slo": queue.slo, "nodes": queue.nodes, "scaling": queue.scaling}
+    data: dict[str, Any] = queue.model_dump(mode="json", exclude={"name", *tables})
     for key, value in data.items():
         values.append((key, _text(value), key in queue.model_fields_set))
-    for key, value in queue.slo.model_dump(mode="json").items():
-        values.append((f"slo.{key}", _text(value), key in queue.slo.model_fields_set))
+    for name, table in tables.items():
+        for key, value in table.model_dump(mode="json").items():
+            values.append((f"{name}.{key}", _text(value), key in table.model_fields_set))
     return values
 
 
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return " ".join(f"{key} {part}" for key, part in value.items() if part is not None)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "-"
+    return str(value)

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
 from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.cli.params import Duration
 from ops.cli.plans import show_and_apply
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from ops.schedules.listing import Listed
     from ops.schedules.sending import Sent
 
 _TIME = "%a %Y-%m-%d %H:%M"
-
-
-class CatchUp(click.ParamType["timedelta"]):
-    """A duration as the manifest writes it, of at most a day."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Return the duration, or end the command with what was expected of it."""
-        from worker.manifest.problems import RefusedValueError  # noqa: PLC0415
-        from worker.manifest.units import parse_duration  # noqa: PLC0415
-
-        try:
-            duration = parse_duration(value)
-        except RefusedValueError as error:
-            self.fail(f"{error}", param, ctx)
-        if duration > timedelta(days=1):
-            self.fail("expected at most 1d: send what is older by hand", param, ctx)
-        return duration
 
 
 @click.group()
@@ -77,7 +57,7 @@ def show(ops: Ops, count: int, as_json: bool) -> None:
 @schedules.command()
 @click.option(
     "--catch-up",
-    type=CatchUp(),
+    type=Duration(at_most="1d", remedy="send what is older by hand"),
     default="0s",
     show_default=True,
     help="Also send what came due up to this long ago, at the start and after a sleep.",

@@ -55,9 +55,17 @@ def _serve(listener: socket.socket) -> None:
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
-    from ops.local import moto_dynamodb, moto_s3, moto_sqs  # noqa: PLC0415
+    from ops.local import (  # noqa: PLC0415
+        moto_autoscaling,
+        moto_dynamodb,
+        moto_ecs,
+        moto_s3,
+        moto_sqs,
+    )
 
+    moto_autoscaling.mend()
     moto_dynamodb.mend()
+    moto_ecs.mend()
     moto_s3.mend()
     moto_sqs.mend()
     # A line for each request would be most of the work of serving it.

@@ -50,10 +50,16 @@ A task goes to the queue that names it exactly, else to the first queue in the f
 (`*`, `?`, `[abc]`; case counts) that matches it.
 """
 
+_SCALING = """\
+
+Nodes, policies and windows are explained in [scaling](../howto/scaling.md).
+"""
+
 _DEFAULTS = """\
 Any key of a queue but `tasks`. A queue's own table wins. A queue does not inherit what its pool
 has no use for: `max_tasks_per_child` and `max_memory_per_child` unless it is prefork,
-`concurrency` and `prefetch` if it is solo.
+`concurrency` and `prefetch` if it is solo. Of the tables `slo`, `nodes` and `scaling` it inherits
+key by key, of the windows all or none.
 """
 
 
@@ -81,7 +87,8 @@ def manifest_reference() -> str:
             "## `[queues.<name>]`\n",
             _NAMES,
             *_rows(queue["properties"], queue["required"]),
-            "\n## `[schedules.<name>]`\n",
+            _SCALING,
+            "## `[schedules.<name>]`\n",
             _SCHEDULES,
             *_rows(schedule["properties"], schedule["required"]),
             "\n## What a pool can promise",
@@ -94,28 +101,39 @@ def manifest_reference() -> str:
 def _rows(properties: dict[str, Any], required: list[str]) -> Iterator[str]:
     yield "| Key | Value | Default | Meaning |"
     yield "| --- | --- | --- | --- |"
-    for key, schema in _flat(properties):
+    for key, schema, is_required in _flat(properties, required):
         default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
-        shown = "required" if key in required else default
+        shown = "required" if is_required else default
         yield f"| `{key}` | {_value(schema)} | {shown} | {schema['description']} |"
 
 
-def _flat(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _flat(
+    properties: dict[str, Any], required: list[str], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Yield each key with its tables' keys, and those of the tables in its list, after it."""
     for key, schema in properties.items():
         if "properties" in schema:
-            yield from _flat(schema["properties"], f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", schema
+            yield from _flat(schema["properties"], [], f"{prefix}{key}.")
+            continue
+        yield f"{prefix}{key}", schema, key in required
+        items = schema.get("items", {})
+        if "properties" in items:
+            yield from _flat(items["properties"], items["required"], f"{prefix}{key}[].")
 
 
 def _value(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return ", ".join(_value(choice) for choice in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(choice)}`" for choice in schema["enum"])
     named = {DURATION_PATTERN: "duration", SIZE_PATTERN: "size"}
-    words = {"integer": "whole number", "array": "list", "string": "text"}
+    words = {"integer": "whole number", "number": "number", "array": "list", "string": "text"}
     words |= {"object": "table", "boolean": "true or false"}
-    if schema.get("items", {}).get("type") == "string":
-        return "list of texts"
+    items = schema.get("items", {})
+    if "enum" in items:
+        return f"list of {_value(items)}"
+    if items.get("type") in ("string", "object"):
+        return "list of texts" if items["type"] == "string" else "list of tables"
     return named.get(schema.get("pattern", ""), words[schema["type"]])
 
 

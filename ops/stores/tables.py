@@ -29,13 +29,18 @@ def refusals(want: Table, found: FoundTable | None) -> Iterator[str]:
     another = foreign("table", want.name, want.tags, found.tags)
     if another is not None:
         yield another
-    if found.keys != ((want.key, "S"),):
+    if found.keys != want.keys:
         keys = " and ".join(f"{name} ({kind})" for name, kind in found.keys)
         yield (
-            f"{want.name}: expected the partition key {want.key} (S) and no other, got {keys}: "
-            "DynamoDB cannot change it: delete the table, or rename the fleet"
+            f"{want.name}: expected the {_keys(want)}{' and no other' * (want.sort is None)}, got "
+            f"{keys}: DynamoDB cannot change it: delete the table, or rename the fleet"
         )
-    if found.ttl not in (None, want.ttl):
+    if want.ttl is None and found.ttl is not None:
+        yield (
+            f"{want.name}: expected no TTL, got one by {found.ttl}, which would delete items that "
+            "are in use: switch TTL off"
+        )
+    elif found.ttl not in (None, want.ttl):
         yield (
             f"{want.name}: expected the TTL attribute {want.ttl}, got {found.ttl}: switch TTL off, "
             "and run this again an hour later (DynamoDB changes it once an hour)"
@@ -55,8 +60,8 @@ def steps(want: Table, found: FoundTable | None) -> Iterator[Step]:
     if want.protected and not found.protected:
         change = Change(want.name, "deletion protection", "off", "on", _PROTECTED)
         yield _update(want, change, DeletionProtectionEnabled=True)
-    if found.ttl is None:
-        yield _ttl(want)
+    if found.ttl is None and want.ttl is not None:
+        yield _ttl(want, want.ttl)
     for key, before, value in differing_tags(want.tags, found.tags):
         tag = {"ResourceArn": found.arn, "Tags": [{"Key": key, "Value": value}]}
         change = Change(want.name, f"tag {key}", before, value, WHOSE)
@@ -67,31 +72,39 @@ _PROTECTED = "without it, effects come twice"
 
 
 def _creation(want: Table) -> Iterator[Step]:
-    after = f"partition key {want.key} (S), on demand" + (
-        ", protected from deletion" if want.protected else ""
-    )
+    after = f"{_keys(want)}, on demand" + (", protected from deletion" if want.protected else "")
     arguments = {
         "TableName": want.name,
-        "AttributeDefinitions": [{"AttributeName": want.key, "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": want.key, "KeyType": "HASH"}],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in want.keys
+        ],
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": role}
+            for (name, _), role in zip(want.keys, ("HASH", "RANGE"), strict=False)
+        ],
         "BillingMode": "PAY_PER_REQUEST",
         "DeletionProtectionEnabled": want.protected,
         "Tags": [{"Key": key, "Value": value} for key, value in want.tags.items()],
     }
     change = Change(want.name, "table", None, after, want.purpose)
     yield Step("dynamodb", "create_table", arguments, change)
-    yield _ttl(want)
+    if want.ttl is not None:
+        yield _ttl(want, want.ttl)
 
 
-def _ttl(want: Table) -> Step:
+def _keys(want: Table) -> str:
+    return f"partition key {want.key} (S)" + (f", sort key {want.sort} (S)" if want.sort else "")
+
+
+def _ttl(want: Table, attribute: str) -> Step:
     return Step(
         "dynamodb",
         "update_time_to_live",
         {
             "TableName": want.name,
-            "TimeToLiveSpecification": {"Enabled": True, "AttributeName": want.ttl},
+            "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},
         },
-        Change(want.name, "TTL", None, f"by {want.ttl}", "items are deleted when they expire"),
+        Change(want.name, "TTL", None, f"by {attribute}", "items are deleted when they expire"),
     )
 
 

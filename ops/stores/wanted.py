@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ops.registry.names import FLEET, ITEM
 from worker import results
 from worker.once.items import EXPIRES, KEY
 from worker.payloads import limits
@@ -25,7 +26,7 @@ _WAITING_EXPIRES = "expires"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table: its partition key and TTL attribute, and no sort key.
+    """A DynamoDB table: its partition key, its sort key and TTL attribute where it has them.
 
     A protected table cannot be deleted until somebody switches its protection off.
     """
@@ -33,9 +34,16 @@ class Table:
     name: str
     purpose: str
     key: str
-    ttl: str
+    ttl: str | None
     tags: Mapping[str, str]
     protected: bool = False
+    sort: str | None = None
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Names and types of its key: partition, then sort."""
+        names = (self.key,) if self.sort is None else (self.key, self.sort)
+        return tuple((name, "S") for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,9 @@ def wanted_tables(fleet: Fleet) -> tuple[Table, ...]:
             _WAITING_KEY,
             _WAITING_EXPIRES,
             tags,
+        ),
+        Table(
+            fleet.registry_table, "the nodes, and the scaling engine", FLEET, None, tags, sort=ITEM
         ),
     ]
     if fleet.results is not None and fleet.results.backend == "dynamodb":

@@ -85,16 +85,16 @@ def test_a_plan_changes_nothing_and_says_how_to_apply_it(account: Account) -> No
     assert ran.returncode == 3
     header, *rows = ran.stdout.splitlines()
     assert header.split() == ["store", "what", "why", "from", "to"]
-    assert len(rows) == 12
+    assert len(rows) == 13
     assert ran.stderr == "nothing was changed: run it again with --yes to apply this plan\n"
     shown = account.run("show")
     assert shown.returncode == 3
-    assert [row.split()[-1] for row in shown.stdout.splitlines()[1:]] == ["absent"] * 4
+    assert [row.split()[-1] for row in shown.stdout.splitlines()[1:]] == ["absent"] * 5
 
 
 def test_what_is_applied_is_there_and_applying_again_finds_nothing(account: Account) -> None:
     ran = account.run("apply", "--yes")
-    assert (ran.returncode, ran.stderr) == (0, "12 steps done\n")
+    assert (ran.returncode, ran.stderr) == (0, "13 steps done\n")
     again = account.run("apply", "--yes")
     assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr == "the tables and buckets are as the manifest wants them\n"
@@ -102,6 +102,7 @@ def test_what_is_applied_is_there_and_applying_again_finds_nothing(account: Acco
     assert [(row["kind"], row["for"], row["state"]) for row in shown] == [
         ("table", "effects that happen once", "as the manifest wants it"),
         ("table", "what waits in the delay queue", "as the manifest wants it"),
+        ("table", "the nodes, and the scaling engine", "as the manifest wants it"),
         ("table", "results", "as the manifest wants it"),
         ("bucket", "large arguments", "as the manifest wants it"),
     ]

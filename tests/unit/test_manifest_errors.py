@@ -98,7 +98,7 @@ QUEUE_KEYS = [
         "fifo: FIFO queues are not supported: remove it (leases, hand-backs and batched deletes "
         "give up the order FIFO promises; only standard queues are served)",
     ),
-    ("scaling.max = 3", "scaling: not supported by this version: remove it"),
+    ("scaling.max = 3", "scaling.max: not a key of scaling: write it as nodes.max"),
     (
         'name = "post"',
         "name: not a key of a queue: remove it (the table's own key names the queue)",

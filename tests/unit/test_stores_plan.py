@@ -27,7 +27,8 @@ def table(key: str = "key", ttl: str = "expires") -> FoundTable:
     return FoundTable("arn:t", ((key, "S"),), True, True, ttl, TAGS)
 
 
-ONCE = {"media-once": table(), "media-waiting": table("id")}
+REGISTRY = FoundTable("arn:t", (("fleet", "S"), ("item", "S")), True, False, None, TAGS)
+ONCE = {"media-once": table(), "media-waiting": table("id"), "media-registry": REGISTRY}
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -66,18 +67,41 @@ def test_what_is_as_wanted_is_left_alone() -> None:
     assert planned(fleet(payload_bucket="big"), ONCE, {"big": BIG}) == Plan((), ())
 
 
-def test_every_fleet_has_two_tables() -> None:
+def test_every_fleet_has_three_tables() -> None:
     found = planned(fleet(), dict.fromkeys(ONCE), {})
     assert calls(found) == [
         ("media-once", "create_table"),
         ("media-once", "update_time_to_live"),
         ("media-waiting", "create_table"),
         ("media-waiting", "update_time_to_live"),
+        ("media-registry", "create_table"),
     ]
     protected = {
-        s.change.store: s.arguments.get("DeletionProtectionEnabled") for s in found.steps[::2]
+        s.change.store: s.arguments["DeletionProtectionEnabled"]
+        for s in found.steps
+        if s.call == "create_table"
     }
-    assert protected == {"media-once": True, "media-waiting": False}
+    assert protected == {"media-once": True, "media-waiting": False, "media-registry": False}
+
+
+def test_a_table_with_a_sort_key_and_no_ttl() -> None:
+    (create,) = planned(fleet(), {**ONCE, "media-registry": None}, {}).steps
+    assert create.arguments["KeySchema"] == [
+        {"AttributeName": "fleet", "KeyType": "HASH"},
+        {"AttributeName": "item", "KeyType": "RANGE"},
+    ]
+    assert create.arguments["AttributeDefinitions"] == [
+        {"AttributeName": "fleet", "AttributeType": "S"},
+        {"AttributeName": "item", "AttributeType": "S"},
+    ]
+    assert create.change.after == "partition key fleet (S), sort key item (S), on demand"
+    for drift, why in (
+        ({"keys": (("fleet", "S"),)}, "expected the partition key fleet (S), sort key item (S), "),
+        ({"ttl": "until"}, "expected no TTL, got one by until, which would delete items that are"),
+    ):
+        found = planned(fleet(), {**ONCE, "media-registry": replace(REGISTRY, **drift)}, {})
+        assert found.steps == ()
+        assert found.refusals[0].startswith(f"media-registry: {why}")
 
 
 def test_results_in_a_table_have_celerys_attributes() -> None:
@@ -185,7 +209,7 @@ def test_what_others_have_set_on_a_bucket_is_sent_along() -> None:
     ],
 )
 def test_a_table_that_is_refused(drift: dict[str, Any], why: str) -> None:
-    tables = {"media-once": replace(table(), **drift), "media-waiting": None}
+    tables = {**ONCE, "media-once": replace(table(), **drift), "media-waiting": None}
     found = planned(fleet(), tables, {})
     assert found.steps == ()
     (line,) = found.refusals

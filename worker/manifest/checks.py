@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from worker.manifest.problems import Problem, dotted, quoted
+from worker.manifest.scaling_checks import scaling_conflicts
 from worker.manifest.units import format_duration
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _RESERVED_NAMES = {
 
 def queue_conflicts(queue: Queue) -> list[Problem]:
     """Return what contradicts itself in one queue; places are relative to the queue's table."""
-    return [*_time_conflicts(queue), *_pool_conflicts(queue)]
+    return [*_time_conflicts(queue), *_pool_conflicts(queue), *scaling_conflicts(queue)]
 
 
 def fleet_conflicts(fleet_name: str, queues: Mapping[str, Queue]) -> list[Problem]:

@@ -11,24 +11,29 @@ from worker.manifest.problems import ConflictError, Problem, RefusedValueError, 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_NOT_YET = "not supported by this version: remove it"
-
 # Keys that people will try, and why there is no such key.
 _REASONS = {
     "fifo": "FIFO queues are not supported: remove it (leases, hand-backs and batched deletes "
     "give up the order FIFO promises; only standard queues are served)",
     "name": "not a key of a queue: remove it (the table's own key names the queue)",
-    "scaling": _NOT_YET,
-    "nodes": _NOT_YET,
-    "runtime": _NOT_YET,
 }
 _REASON_IN_DEFAULTS = {"tasks": "not a default: move it to the queue whose tasks they are"}
+_REASON_IN_SCALING = {
+    key: f"not a key of scaling: write it as nodes.{key}"
+    for key in ("min", "max", "boot", "warm_boot")
+} | {"schedule": "not a key of scaling: write it as scaling.windows"}
+_REASON_AT_TOP = {
+    key: f"not a key of the fleet: write it below [defaults] or [queues.<name>] as {key}"
+    for key in ("scaling", "nodes", "runtime", "slo")
+}
 
 _EXAMPLES = {
     "name": 'name = "media"',
     "tasks": 'tasks = ["mail.*"]',
     "cron": 'cron = "30 6 * * *"',
     "task": 'task = "mail.digest"',
+    "begins": 'begins = "0 8 * * MON-FRI"',
+    "ends": 'ends = "0 18 * * MON-FRI"',
     "backend": 'backend = "dynamodb"',
 }
 
@@ -53,7 +58,7 @@ def is_conflict(error: ValidationError) -> bool:
 def unknown_key(parents: Iterable[str | int], key: str, known: Iterable[str]) -> Problem:
     """Return the problem of a key nobody reads, with the reason or the likely spelling."""
     place = dotted(*parents, key)
-    reasons = {**_REASONS, **(_REASON_IN_DEFAULTS if place.startswith("defaults") else {})}
+    reasons = {**_REASONS, **_reasons_in(*parents)}
     if key in reasons:
         what, _, remedy = reasons[key].partition(": ")
         return Problem(place, what, remedy)
@@ -61,6 +66,14 @@ def unknown_key(parents: Iterable[str | int], key: str, known: Iterable[str]) ->
     close = get_close_matches(key, choices, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
     return Problem(place, "unknown key", remedy)
+
+
+def _reasons_in(*parents: str | int) -> dict[str, str]:
+    if not parents:
+        return _REASON_AT_TOP
+    if parents[-1] == "scaling":
+        return _REASON_IN_SCALING
+    return _REASON_IN_DEFAULTS if parents == ("defaults",) else {}
 
 
 def _cause(detail: "ErrorDetails") -> object:
@@ -89,12 +102,21 @@ def _problem(detail: "ErrorDetails", prefix: tuple[str, ...]) -> Problem:
 
 
 def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    from worker.manifest.nodes import Nodes  # noqa: PLC0415
     from worker.manifest.queue import Queue, Slo  # noqa: PLC0415
+    from worker.manifest.scaling import Scaling, ScalingWindow  # noqa: PLC0415
     from worker.manifest.schedule import Schedule  # noqa: PLC0415
     from worker.manifest.services import Metrics, Results  # noqa: PLC0415
 
-    tables: dict[str, type[BaseModel]] = {"slo": Slo, "results": Results, "metrics": Metrics}
-    last = str(loc[-1]) if loc else ""
+    tables: dict[str, type[BaseModel]] = {
+        "slo": Slo,
+        "results": Results,
+        "metrics": Metrics,
+        "nodes": Nodes,
+        "scaling": Scaling,
+        "windows": ScalingWindow,
+    }
+    last = next((part for part in reversed(loc) if isinstance(part, str)), "")
     model = Schedule if loc[:1] == ("schedules",) else tables.get(last, Queue)
     return [key for key in model.model_fields if key != "name"]
 

@@ -149,6 +149,11 @@ class Fleet(BaseModel):
         return f"{self.name}-waiting"
 
     @property
+    def registry_table(self) -> str:
+        """The DynamoDB table of the nodes and of the scaling engine."""
+        return f"{self.name}-registry"
+
+    @property
     def once_table(self) -> str:
         """The DynamoDB table of `worker.once`."""
         return f"{self.name}-once"

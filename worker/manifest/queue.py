@@ -3,11 +3,21 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from worker.manifest.checks import queue_conflicts
 from worker.manifest.fields import Duration, Globs, QueueName, Size, between, no_boolean
+from worker.manifest.nodes import Nodes
 from worker.manifest.problems import ConflictError
+from worker.manifest.scaling import Scaling, with_policies
 from worker.manifest.units import format_duration
 
 Pool = Literal["prefork", "threads", "solo"]
@@ -28,6 +38,11 @@ def _time_limit(known: dict[str, Any]) -> timedelta:
     # Absent where it was wrong itself: the model is refused then, whatever is returned here.
     limit: timedelta = known.get("time_limit", _HOUR)
     return limit
+
+
+def _with_policies(scaling: Scaling, info: ValidationInfo) -> Scaling:
+    slo = info.data.get("slo")
+    return with_policies(scaling, promised=slo is not None and slo.start_within is not None)
 
 
 class Slo(BaseModel):
@@ -131,6 +146,17 @@ class Queue(BaseModel):
 
     slo: Slo = Slo()
     """What the fleet promises of this queue."""
+
+    runtime: Literal["ec2", "ecs"] = "ec2"
+    """What its nodes are: instances of an Auto Scaling group, or tasks of an ECS service."""
+
+    nodes: Nodes = Nodes()
+    """How many nodes serve it, and how long one takes to begin."""
+
+    scaling: Annotated[Scaling, AfterValidator(_with_policies)] = Field(
+        default_factory=Scaling, validate_default=True
+    )
+    """How many of them it needs, and how fast that may change."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

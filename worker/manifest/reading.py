@@ -20,6 +20,8 @@ DEFAULT_MANIFEST = "fleet.toml"
 
 _HEADER_KEYS = ("name", "region", "imports", "payload_bucket", "results", "metrics", "schedules")
 TOP_LEVEL_KEYS = (*_HEADER_KEYS, "defaults", "queues")
+# A queue's own keys in these are laid over the defaults' one by one; the rest replaces them.
+_MERGED_TABLES = ("slo", "nodes", "scaling")
 _AT = re.compile(r"(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)")
 
 
@@ -36,7 +38,12 @@ def load(path: Path | None = None, *, env: Mapping[str, str] = os.environ) -> Fl
     else:
         file = Path(DEFAULT_MANIFEST)
         remedy = f"start where {DEFAULT_MANIFEST} lies, or set {MANIFEST_VARIABLE} to its path"
-    return build(_parse(_text(file, remedy), file), file)
+    return loads(_text(file, remedy), file)
+
+
+def loads(text: str, file: Path) -> Fleet:
+    """Load a manifest from its text; `file` is only named. Raises ManifestError."""
+    return build(_parse(text, file), file)
 
 
 def build(document: Mapping[str, Any], file: Path) -> Fleet:
@@ -101,8 +108,9 @@ def _merged(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, 
     pool = table.get("pool", defaults.get("pool", Queue.model_fields["pool"].default))
     inherited = {k: v for k, v in defaults.items() if k not in unused_by(pool)}
     merged = {**inherited, **table}
-    if isinstance(table.get("slo"), dict) and "slo" in inherited:
-        merged["slo"] = {**inherited["slo"], **table["slo"]}
+    for key in _MERGED_TABLES:
+        if isinstance(table.get(key), dict) and key in inherited:
+            merged[key] = {**inherited[key], **table[key]}
     return merged
 
 

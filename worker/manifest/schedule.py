@@ -2,11 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,37 +14,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from worker.manifest.cron import Cron, Zone
 from worker.manifest.fields import Name, tuple_of_list
 from worker.manifest.frozen import frozen_mapping, plain
 from worker.manifest.problems import RefusedValueError
 
 #: EventBridge Scheduler takes 256 KB of input (its quotas page); the envelope wants some of it.
 ARGUMENTS_AT_MOST_BYTES = 200_000
-
-
-def _cron(expression: str) -> str:
-    if len(expression.split()) != 5:
-        raise RefusedValueError(
-            "five fields: minute, hour, day of month, month, day of week",
-            'write them as cron does, such as "30 6 * * MON-FRI"',
-        )
-    try:
-        CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise RefusedValueError(
-            f"a cron expression ({error})", 'correct it, such as "30 6 * * MON-FRI"'
-        ) from None
-    return expression
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise RefusedValueError(
-            'a time zone of the IANA database such as "Europe/Berlin"', "write its name"
-        ) from None
-    return name
 
 
 def _wire(value: Any) -> Any:
@@ -76,10 +49,10 @@ class Schedule(BaseModel):
     name: Name
     """The schedule's name: the key of its table."""
 
-    cron: Annotated[str, AfterValidator(_cron)]
+    cron: Cron
     """Five fields of cron: minute, hour, day of month, month, day of week."""
 
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     """The IANA time zone the times are meant in, such as "Europe/Berlin"."""
 
     task: Annotated[str, Field(min_length=1, max_length=1024)]

@@ -1,0 +1,21 @@
+"""`depth`: slots for every task that waits or runs."""
+
+from __future__ import annotations
+
+from ops.scaling.policies.wish import Sight, Wish
+
+
+def depth(sight: Sight) -> Wish:
+    """Wish for slots for what is visible and what is in flight, rounded up to whole nodes.
+
+    In flight counts also where it runs on a draining node: that node goes, its work may come again.
+    """
+    counts, slots = sight.counts, sight.settings.slots
+    work = counts.visible + counts.in_flight
+    nodes = -(-work // slots)
+    return Wish(
+        "depth",
+        f"{counts.visible} waiting and {counts.in_flight} in flight fill {nodes} nodes of {slots}",
+        nodes=nodes,
+        keep=nodes,
+    )

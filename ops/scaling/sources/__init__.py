@@ -1,0 +1,1 @@
+"""Where the signals come from: SQS's counts and ages, Auto Scaling groups, ECS services."""

@@ -1,0 +1,272 @@
+"""Any snapshot, settings and memory of a queue, also such as should not be: for property tests."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from ops.scaling.memory import Memory
+from ops.scaling.model import (
+    Counts,
+    Group,
+    Instance,
+    Lifecycle,
+    Node,
+    Pin,
+    QueueSnapshot,
+    Reading,
+    Wanted,
+)
+from ops.scaling.settings import Settings, Window
+from tests.unit.scaling_parts import NOW
+
+T = TypeVar("T")
+
+#: In force at NOW, a Saturday at 14:00 UTC; the last is not.
+WINDOWS = (
+    Window("0 8 * * *", "0 18 * * *", "UTC", minimum=3),
+    Window("0 8 * * SAT", "0 18 * * SAT", "Europe/Zurich", maximum=2),
+    Window("0 0 1 * *", "0 0 28 * *", "UTC", minimum=1, maximum=6, desired=4),
+    Window("0 20 * * *", "0 22 * * *", "UTC", minimum=9),
+)
+TOKENS = ("", "t0", "t9")
+PROCESSES = ("Launch", "Terminate", "ReplaceUnhealthy", "AZRebalance")
+#: Either side of each age that means something.
+AGES = (-20.0, 0.0, 1.0, 29.0, 59.0, 61.0, 119.0, 121.0, 179.0, 181.0, 599.0, 601.0, 9_000.0)
+FRESH = (0.0, 0.0, 0.0, 5.0, 5.0, 20.0, 44.0)
+TROUBLES = ("", "denied: allow it", "throttled: sqs", "two\nlines\r\nand a\ttab", "x" * 5_000)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What `decide` is given. The memory is a new one each time it is asked for."""
+
+    snapshot: QueueSnapshot
+    settings: Settings
+    remembered: Memory
+
+    @property
+    def memory(self) -> Memory:
+        return copy.deepcopy(self.remembered)
+
+    @property
+    def group(self) -> Group:
+        assert self.snapshot.group.value is not None
+        return self.snapshot.group.value
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """By their ids."""
+        return {node.id: node for node in self.snapshot.nodes.value or ()}
+
+    def but(self, **changes: object) -> Case:
+        """The same with other parts of the snapshot."""
+        return replace(self, snapshot=replace(self.snapshot, **changes))  # type: ignore[arg-type]
+
+    def with_settings(self, **changes: object) -> Case:
+        """The same with other settings."""
+        return replace(self, settings=replace(self.settings, **changes))  # type: ignore[arg-type]
+
+
+def some(*values: float) -> st.SearchStrategy[float]:
+    """One of these, as likely as it is often named; the first is the simplest."""
+    return st.sampled_from(values)
+
+
+#: What a node is, as likely as it is often named.
+KINDS = (
+    *["up"] * 6,
+    *["draining"] * 3,
+    *["confirmed"] * 3,
+    *["booting"] * 3,
+    *["claimed", "held", "silent", "never spoke", "gone", "leaving", "warm"] * 2,
+    "pending and speaks",
+    "confirmed another token",
+    "any",
+)
+
+
+@st.composite
+def node_or_instance(draw: st.DrawFn, number: int) -> tuple[Node | None, Instance | None]:
+    """A node, the instance under it, or one without the other."""
+    kind = draw(st.sampled_from(KINDS))
+    id = f"i-{number}"
+    if kind in ("warm", "booting") and draw(st.booleans()):
+        # ECS tasks and warm instances that have no id of their own yet.
+        place = "warm" if kind == "warm" else "pending"
+        lifecycle = Lifecycle.WARM if kind == "warm" else Lifecycle.PENDING
+        return None, Instance(f"g/{place}/{number}", lifecycle)
+    instance: Instance | None = Instance(
+        id,
+        _lifecycle(draw, kind),
+        healthy=draw(some(1, 1, 1, 1, 0)) == 1,
+        protected=draw(some(0, 0, 0, 0, 1)) == 1,
+    )
+    if kind == "gone":
+        instance = None
+    elif kind in ("never spoke", "booting", "warm"):
+        return None, instance
+    return draw(_node(id, kind)), instance
+
+
+def _lifecycle(draw: st.DrawFn, kind: str) -> Lifecycle:
+    match kind:
+        case "warm":
+            return Lifecycle.WARM
+        case "leaving":
+            return Lifecycle.LEAVING
+        case "pending and speaks":
+            return Lifecycle.PENDING
+        case "booting":
+            return draw(st.sampled_from((Lifecycle.PENDING, Lifecycle.IN_SERVICE)))
+        case "any":
+            return draw(st.sampled_from(Lifecycle))
+        case _:
+            return Lifecycle.IN_SERVICE
+
+
+@st.composite
+def _node(draw: st.DrawFn, id: str, kind: str) -> Node:
+    slots = draw(st.sampled_from((4, 4, 1, 2, 8)))
+    busy = 0 if kind.startswith("confirmed") else draw(st.integers(0, slots))
+    ago = draw(some(*(AGES if kind in ("silent", "gone", "any", "confirmed") else FRESH)))
+    wanted, token, answered, paused, claimed = Wanted.RUN, draw(st.sampled_from(TOKENS)), "", 0, 0
+    if kind in ("draining", "confirmed", "confirmed another token"):
+        wanted, token, paused = Wanted.PAUSE, "t0", 1
+        answered = {"confirmed": "t0", "draining": ""}.get(kind, "t9")
+    elif kind == "held":
+        paused = 1
+    elif kind == "claimed":
+        wanted, token, answered, paused, claimed = Wanted.END, "t0", "t0", 1, 1
+    elif kind in ("any", "pending and speaks", "leaving"):
+        wanted = draw(st.sampled_from((Wanted.RUN, Wanted.PAUSE)))
+        answered = draw(st.sampled_from(TOKENS))
+        paused = draw(st.integers(0, 1))
+    told = draw(st.sampled_from((busy, 0, max(0, busy - 1))))
+    started = sorted(
+        draw(st.lists(st.floats(0, 9_000), min_size=told, max_size=told)), reverse=True
+    )
+    recent = draw(st.lists(st.tuples(st.floats(0, 900), st.floats(0, 4_000)), max_size=3))
+    return Node(
+        id=id,
+        busy=busy,
+        slots=slots,
+        said_at=NOW - ago,
+        paused=bool(paused),
+        wanted=wanted,
+        token=token,
+        confirmed=answered,
+        joined_at=NOW - draw(some(7_200.0, 300.0, 10.0)),
+        started=tuple(round(NOW - at, 3) for at in started),
+        recent=tuple(sorted((round(NOW - at, 3), round(took, 3)) for at, took in recent)),
+        begun=draw(st.integers(0, 50)),
+        claimed_at=NOW - draw(some(10.0, 119.0, 121.0, 4_000.0)) if claimed else None,
+    )
+
+
+@st.composite
+def settings_any(draw: st.DrawFn) -> Settings:
+    """Settings that a manifest may have."""
+    minimum = draw(st.sampled_from((0, 0, 0, 1, 3, 8)))
+    return Settings(
+        queue="video",
+        slots=draw(st.sampled_from((4, 4, 1, 7))),
+        minimum=minimum,
+        maximum=draw(st.sampled_from((300, 40, 6, 1)).map(lambda most: max(minimum, most))),
+        boot_seconds=draw(some(180.0, 45.0, 600.0)),
+        start_within_seconds=draw(some(300.0, 60.0, 3_600.0)),
+        policies=frozenset(draw(st.sampled_from((("depth",), ("age",), ("depth", "age"))))),
+        predict=draw(st.sampled_from(("off", "auto"))),
+        headroom=draw(st.sampled_from(("off", "auto", 2))),
+        windows=tuple(draw(st.lists(st.sampled_from(WINDOWS), max_size=2, unique=True))),
+        step_up=draw(st.sampled_from((100, 3, 1))),
+        step_down=draw(st.sampled_from((50, 2, 1))),
+        cool_down_seconds=draw(some(0.0, 600.0)),
+    )
+
+
+@st.composite
+def memory_any(draw: st.DrawFn, ids: tuple[str, ...]) -> Memory:
+    """What may be remembered of a queue with these instances, of earlier ones, or nothing."""
+    memory = Memory()
+    if draw(st.integers(0, 4)) == 0:
+        return memory
+    seen = draw(st.lists(st.sampled_from((*ids, "i-before")), max_size=6, unique=True))
+    memory.first_seen = {one: NOW - draw(some(15.0, 100.0, 700.0, 9_000.0)) for one in seen}
+    memory.joined = sorted(draw(st.sets(st.sampled_from(seen)))) if seen else []
+    memory.ending = sorted(draw(st.sets(st.sampled_from(seen)))) if seen else []
+    memory.boots = draw(st.lists(st.floats(1, 900).map(lambda s: round(s, 1)), max_size=5))
+    memory.busy = draw(st.lists(st.integers(0, 40), max_size=2))
+    memory.launched_at = draw(st.sampled_from((None, NOW - 15, NOW - 170, NOW - 9_000)))
+    memory.ticked_at = draw(st.sampled_from((NOW - 15, NOW - 15, NOW - 3_000, NOW)))
+    memory.losses, memory.node_seconds = draw(st.sampled_from(((0.0, 0.0), (9.0, 9e5))))
+    completions = draw(st.sampled_from((0, 10, 200)))
+    took = draw(some(60.0, 2.0, 1_000.0))
+    memory.durations.add((NOW - 20.0 * n, took * (0.5 + n % 7)) for n in range(completions, 0, -1))
+    for ago, visible in draw(
+        st.lists(st.tuples(st.integers(16, 900), st.integers(0, 30)), max_size=3)
+    ):
+        memory.backlog.count(NOW - ago, visible, 0)
+    return memory
+
+
+@st.composite
+def group_any(draw: st.DrawFn, instances: tuple[Instance, ...]) -> Group:
+    """A group of these whose desired capacity may be off, and its bounds odd."""
+    here = sum(one.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE) for one in instances)
+    minimum = draw(st.sampled_from((0, 0, 0, 1, 4)))
+    return Group(
+        name="g",
+        desired=max(0, here + draw(st.sampled_from((0, 0, 0, 0, 1, 4, -1, -3)))),
+        minimum=minimum,
+        maximum=max(minimum, draw(st.sampled_from((100, 100, 12, 5, 2)))),
+        instances=instances,
+        suspended=frozenset(
+            draw(st.sampled_from(((), (), (), (), *((one,) for one in PROCESSES))))
+        ),
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn, most: int = 7) -> Case:
+    """Anything: also what is unknown, stale, or contradicts itself. A third is quiet and known."""
+    quiet = draw(st.integers(0, 2)) == 2
+    made = [draw(node_or_instance(number)) for number in range(draw(st.integers(0, most)))]
+    nodes = tuple(node for node, _ in made if node is not None)
+    instances = tuple(instance for _, instance in made if instance is not None)
+    running = sum(node.busy for node in nodes)
+    counts = Counts(0, running, 0)
+    if not quiet:
+        counts = Counts(
+            draw(st.sampled_from((0, 0, 0, 1, 2, 5, 9, 30, 700, 100_000))),
+            max(0, running + draw(st.sampled_from((0, 0, 0, 0, -5, 7, 5_000)))),
+            draw(st.sampled_from((0, 60))),
+        )
+    pins = (None, None, None, None, Pin(2, None, "ann"), Pin(9, NOW + 60, "x\ny"))
+    snapshot = QueueSnapshot(
+        "video",
+        NOW,
+        draw(readings(counts, known=quiet)),
+        draw(readings(draw(some(20.0, 0.0, 400.0)))),
+        draw(readings(draw(group_any(instances)), known=quiet)),
+        draw(readings(nodes, known=quiet)),
+        None if quiet else draw(st.sampled_from(pins)),
+    )
+    ids = tuple(one.id for one in instances)
+    settings = draw(settings_any())
+    if quiet:
+        settings = replace(settings, minimum=draw(st.sampled_from((0, 0, 1))), windows=())
+    return Case(snapshot, settings, draw(memory_any(ids)))
+
+
+@st.composite
+def readings(draw: st.DrawFn, value: T, known: bool = False) -> Reading[T]:
+    """The value, mostly as of now; or older, or unknown."""
+    kind = 0 if known else draw(st.integers(0, 11))
+    if kind == 11:
+        return Reading(None, NOW, "s", draw(st.sampled_from(TROUBLES)))
+    ago = draw(some(121.0, 119.0, 600.0, -20.0)) if kind == 10 else 0.0
+    return Reading(value, NOW - ago, "s")
