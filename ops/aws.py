@@ -177,17 +177,20 @@ def unattended(
     read_seconds: float,
     attempts: int,
     connections: int = 10,
+    session: Session | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> Any:
     """Return a client of `service` for what runs on without a person, safe between threads.
 
     An answer may take `read_seconds`; `attempts` 1 sends a request once, whatever comes back;
-    `connections` are kept open. Raises OpsError as `sqs` does.
+    `connections` are kept open; `session` is one that several clients share. Raises OpsError as
+    `sqs` does.
     """
     return _client(
         service,
         fleet,
         env,
+        session,
         connect_timeout=min(3.0, read_seconds),
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
@@ -198,7 +201,22 @@ def unattended(
     )
 
 
-def _client(service: str, fleet: Fleet, env: Mapping[str, str], **options: Any) -> Any:
+def session_of(fleet: Fleet, env: Mapping[str, str] = os.environ) -> Session:
+    """Return a session for several clients: a session of its own costs each 10 MB of AWS's models.
+
+    Raises OpsError where no region or no such profile is found.
+    """
+    with aws_errors():
+        return _session(fleet, env)
+
+
+def _client(
+    service: str,
+    fleet: Fleet,
+    env: Mapping[str, str],
+    shared: Session | None = None,
+    **options: Any,
+) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     defaults: dict[str, Any] = {
@@ -208,7 +226,7 @@ def _client(service: str, fleet: Fleet, env: Mapping[str, str], **options: Any) 
     }
     config = Config(**{**defaults, **options})
     with aws_errors(service=service):
-        session: Any = _session(fleet, env)
+        session: Any = _session(fleet, env) if shared is None else shared
         try:
             return session.client(service, config=config)
         except ValueError as error:

@@ -12,6 +12,7 @@ from ops.errors import Exit
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet, ManifestError, Queue
+    from worker.promises import Caution
 
 
 @click.group()
@@ -81,7 +82,7 @@ def reference() -> None:
 
 
 def _notes(fleet: Fleet) -> list[str]:
-    from worker.promises import cautions, promises  # noqa: PLC0415
+    from worker.promises import promises  # noqa: PLC0415
 
     lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {len(fleet.queues)} queues"]
     sentences: dict[str, list[str]] = {}
@@ -90,21 +91,32 @@ def _notes(fleet: Fleet) -> list[str]:
             sentences.setdefault(sentence, []).append(name)
     lines += [f"{', '.join(names)}: note: {sentence}" for sentence, names in sentences.items()]
     for name, queue in fleet.queues.items():
-        lines += [f"queues.{name}.{c.key}: caution: {c.text}" for c in cautions(queue)]
+        lines += [f"queues.{name}.{c.key}: caution: {c.text}" for c in _cautions(queue)]
     return lines
 
 
 def _right(fleet: Fleet) -> dict[str, Any]:
-    from worker.promises import cautions, promises  # noqa: PLC0415
+    from worker.promises import promises  # noqa: PLC0415
 
     queues = {
         name: {
             "promises": promises(queue),
-            "cautions": [{"key": c.key, "text": c.text} for c in cautions(queue)],
+            "cautions": [{"key": c.key, "text": c.text} for c in _cautions(queue)],
         }
         for name, queue in fleet.queues.items()
     }
     return {"file": str(fleet.path), "fleet": fleet.name, "problems": [], "queues": queues}
+
+
+def _cautions(queue: Queue) -> list[Caution]:
+    """Return what its worker is to know, and then what its scaling is."""
+    import time  # noqa: PLC0415
+
+    from ops.scaling.cautions import cautions as of_scaling  # noqa: PLC0415
+    from ops.scaling.settings import settings_of  # noqa: PLC0415
+    from worker.promises import cautions  # noqa: PLC0415
+
+    return [*cautions(queue), *of_scaling(settings_of(queue), time.time())]
 
 
 def _wrong(error: ManifestError) -> dict[str, Any]:

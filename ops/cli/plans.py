@@ -24,11 +24,13 @@ def show_and_apply(
     steps: int,
     take: Callable[[Callable[[str], None]], None],
     afterwards: str = "",
+    left_out: Sequence[str] | None = None,
 ) -> int:
     """Show a plan and, with `yes`, carry it out; return 3 if it differs and nothing was done.
 
     `rows` are its lines, `nothing` is said where there are none. `take` takes its `steps`, and
-    tells what it is about before each; `afterwards` is what to know then.
+    tells what it is about before each; `afterwards` is what to know then. `left_out` is what the plan
+    cannot put right, for those who read it as JSON; None where there can be no such thing.
     """
     if not as_json:
         _print(rows, nothing)
@@ -37,7 +39,8 @@ def show_and_apply(
             take(step)
         say(f"{steps} steps done{afterwards}")
     if as_json:
-        print_json({"fleet": fleet, "applied": yes, "changes": list(rows)})
+        more = {} if left_out is None else {"left_out": list(left_out)}
+        print_json({"fleet": fleet, "applied": yes, "changes": list(rows), **more})
     if steps and not yes:
         say("nothing was changed: run it again with --yes to apply this plan")
         return Exit.DRIFTED

@@ -17,8 +17,7 @@ from ops.errors import Exit, OpsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ops.scaling.looking import Ticked
-    from ops.scaling.tick import QueueTick
+    from ops.scaling.tick import QueueTick, Ticked
 
 
 @click.command()

@@ -47,7 +47,7 @@ class RunTime(Duration):
 
 
 class Policies(click.ParamType["tuple[str, ...]"]):
-    """Names of policies, with commas."""
+    """Names of policies, with commas, or `all`."""
 
     name = "names"
 
@@ -60,9 +60,11 @@ class Policies(click.ParamType["tuple[str, ...]"]):
         if isinstance(value, tuple):
             return value
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        if names == ("all",):
+            return tuple(POLICIES)
         for name in names:
             if name not in POLICIES:
-                self.fail(f"expected {', '.join(POLICIES)}, got {name!r}", param, ctx)
+                self.fail(f"expected all, or of {', '.join(POLICIES)}, got {name!r}", param, ctx)
         return names
 
 

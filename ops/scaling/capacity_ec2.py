@@ -21,6 +21,7 @@ from ops.scaling.capacity import Refused, sorted_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from boto3.session import Session
     from mypy_boto3_autoscaling import AutoScalingClient
 
     from ops.scaling.model import Group
@@ -42,7 +43,9 @@ class AutoScalingCapacity:
         self._client = client
 
     @classmethod
-    def of(cls, fleet: Fleet, connections: int = 10) -> AutoScalingCapacity:
+    def of(
+        cls, fleet: Fleet, connections: int = 10, session: Session | None = None
+    ) -> AutoScalingCapacity:
         """Return one with a client of its own, without retries."""
         client: AutoScalingClient = unattended(
             "autoscaling",
@@ -50,6 +53,7 @@ class AutoScalingCapacity:
             read_seconds=ANSWER_SECONDS,
             attempts=1,
             connections=connections,
+            session=session,
         )
         return cls(client)
 

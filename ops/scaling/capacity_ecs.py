@@ -37,6 +37,7 @@ from ops.scaling.capacity_ec2 import ANSWER_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from boto3.session import Session
     from mypy_boto3_ecs import ECSClient
 
     from ops.scaling.model import Group
@@ -63,10 +64,17 @@ class ServiceCapacity:
         self._cluster = cluster
 
     @classmethod
-    def of(cls, fleet: Fleet, connections: int = 10) -> ServiceCapacity:
+    def of(
+        cls, fleet: Fleet, connections: int = 10, session: Session | None = None
+    ) -> ServiceCapacity:
         """Return one with a client of its own, without retries."""
         client: ECSClient = unattended(
-            "ecs", fleet, read_seconds=ANSWER_SECONDS, attempts=1, connections=connections
+            "ecs",
+            fleet,
+            read_seconds=ANSWER_SECONDS,
+            attempts=1,
+            connections=connections,
+            session=session,
         )
         return cls(client, fleet.name)
 

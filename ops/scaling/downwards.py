@@ -45,8 +45,11 @@ def end(situation: Situation, resumed: dict[str, int]) -> None:
     if len(ready) < len(idle):
         held = len(idle) - len(ready)
         situation.cautions.append(f"{held} idle held for {hold:.0f} s each, as has paid so far")
-    room = min(group.desired - group.minimum, situation.spare_slots() // situation.settings.slots)
-    for node in ready[: int(max(0, min(room, len(ready))))]:
+    room, spare = group.desired - group.minimum, situation.spare_slots()
+    for node in ready[: max(0, room)]:
+        spare -= node.slots
+        if spare < 0:
+            break
         situation.actions.append(Terminate(node.id, node.token))
         _note_ending(situation, node.id)
         memory.holding.end(node.id, now)

@@ -27,11 +27,11 @@ TOGETHER_SECONDS: Final = 120.0
 #: How much the groups before and after one say of it.
 NEAR: Final = ((0, 1.0), *((side * far, 0.5**far) for far in (1, 2, 3, 4) for side in (-1, 1)))
 #: Completions after which an old one counts for about a third.
-_MEMORY: Final = 400
+_MEMORY: Final = 1000
 #: How strongly a group of tasks is taken to be like all others: so many tasks' worth.
 _FRAILTY: Final = 2.0
 #: A bucket nobody has been seen in has the hazard of its age's inverse, with this much weight.
-_PRIOR: Final = 0.3
+_PRIOR: Final = 0.1
 #: Fewer completions than this say too little to count on anybody's end.
 ENOUGH: Final = 20
 _GROUPS_KEPT: Final = 120

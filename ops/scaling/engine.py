@@ -25,10 +25,10 @@ from ops.scaling.act import act
 from ops.scaling.capacity_ec2 import ANSWER_SECONDS
 from ops.scaling.changing import Moment
 from ops.scaling.journal import Writer
-from ops.scaling.looking import Parts, Ticked, troubles_of
+from ops.scaling.looking import Parts, troubles_of
 from ops.scaling.memories import Memories
 from ops.scaling.outcomes import Work
-from ops.scaling.tick import QueueTick, all_decided
+from ops.scaling.tick import QueueTick, Ticked, all_decided
 
 if TYPE_CHECKING:
     from ops.registry.lease import Lease

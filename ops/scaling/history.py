@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 from ops.aws import aws_errors
 from ops.errors import OpsError
 from ops.scaling.durations import EDGES, Durations
+from ops.scaling.memories import unpacked
 from ops.scaling.memory import Memory, MemoryUnreadable
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def missing(minutes: Sequence[Minute]) -> int:
 def run_times(memory: str) -> RunTimes | None:
     """Return what a queue's memory says of its run times; None where it says too little.
 
-    A mean over the counts by age, old completions forgotten; each at the geometric middle of its
+    `memory` is as the registry holds it. A mean over the counts by age, old completions forgotten; each at the geometric middle of its
     bucket, whose edges are 30 % apart.
     """
     try:
-        durations: Durations = Memory.from_text(memory).durations
+        durations: Durations = Memory.from_text(unpacked(memory)).durations
     except MemoryUnreadable:
         return None
     weight = sum(durations.counts)

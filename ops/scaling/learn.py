@@ -21,9 +21,7 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     """
     arrived = None
     nodes, group = snapshot.nodes.value, snapshot.group.value
-    begun = 0
     if nodes is not None:
-        begun = _begun(nodes, memory)
         _completions(nodes, memory)
         memory.resumed = {n.id: memory.resumed[n.id] for n in nodes if n.id in memory.resumed}
         memory.busy = [
@@ -37,6 +35,7 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     came_at = None if oldest.value is None else oldest.taken_at - oldest.value
     if snapshot.counts.value is not None:
         known = memory.backlog.counted_at is not None and nodes is not None
+        begun = 0 if nodes is None else _begun(nodes, memory)
         count = memory.backlog.count(snapshot.now, snapshot.counts.value.visible, begun, came_at)
         arrived = count if known else None
     if came_at is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ops.scaling.memories import Memories
-from ops.scaling.tick import QueueTick, all_decided
+from ops.scaling.tick import Ticked, all_decided
 
 if TYPE_CHECKING:
     from ops.registry.registry import Registry
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
 
 LOOKING: Final = "plan"
 """The token of decisions that nobody carries out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticked:
-    """What one tick came to."""
-
-    at: float
-    acts: bool
-    """False: another engine holds the lease, or nobody could be asked for it."""
-    queues: Mapping[str, QueueTick] = field(default_factory=dict)
-    troubles: tuple[str, ...] = ()
-    """What went wrong that is no single queue's, in words."""
 
 
 @dataclass(frozen=True, slots=True)

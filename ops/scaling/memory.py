@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ class Memory:
     ended: dict[str, float] = field(default_factory=dict)
     """By node: when the last completion that was learnt from ended."""
     begun: dict[str, int] = field(default_factory=dict)
-    """By node: tasks it had begun at the last tick."""
+    """By node: tasks it had begun at the last tick that knew the counts."""
     joined: list[str] = field(default_factory=list)
     """Instances of the last tick that had spoken."""
     resumed: dict[str, float] = field(default_factory=dict)
@@ -64,69 +65,72 @@ class Memory:
 
     def to_text(self) -> str:
         """Return it as one line of JSON."""
-        return json.dumps(
-            {
-                "durations": self.durations.to_data(),
-                "backlog": self.backlog.to_data(),
-                "holding": self.holding.to_data(),
-                "history": to_text(self.history),
-                "bursts": self.bursts.as_data(),
-                "verdict": None if self.verdict is None else self.verdict.as_data(),
-                "first_seen": _rounded(self.first_seen),
-                "ended": _rounded(self.ended),
-                "begun": self.begun,
-                "joined": self.joined,
-                "resumed": _rounded(self.resumed),
-                "ending": self.ending,
-                "boots": [round(boot, 1) for boot in self.boots],
-                "busy": self.busy,
-                "launched_at": self.launched_at,
-                "paused_at": self.paused_at,
-                "load": round(self.load, 4),
-                "loaded_seconds": round(self.loaded_seconds, 1),
-                "node_seconds": round(self.node_seconds, 1),
-                "losses": round(self.losses, 4),
-                "ticked_at": self.ticked_at,
-            },
-            separators=(",", ":"),
-        )
+        data = {name: write(getattr(self, name)) for name, (write, _) in _PARTS.items()}
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_text(cls, text: str) -> Memory:
-        """Return what `to_text` wrote. Raises MemoryUnreadable for anything else."""
+        """Return what `to_text` wrote; what another release did not write begins anew.
+
+        Raises MemoryUnreadable for anything that is no memory.
+        """
         try:
             data: dict[str, Any] = json.loads(text)
-            return cls(
-                Durations.from_data(data["durations"]),
-                Backlog.from_data(data["backlog"]),
-                Holding.from_data(data["holding"]),
-                from_text(data["history"]),
-                burst.from_data(data["bursts"]),
-                None if data["verdict"] is None else verdict.from_data(data["verdict"]),
-                Forecaster(),
-                {str(k): float(v) for k, v in data["first_seen"].items()},
-                {str(k): float(v) for k, v in data["ended"].items()},
-                {str(k): int(v) for k, v in data["begun"].items()},
-                [str(one) for one in data["joined"]],
-                {str(k): float(v) for k, v in data["resumed"].items()},
-                [str(one) for one in data["ending"]],
-                [float(boot) for boot in data["boots"]],
-                [int(busy) for busy in data["busy"]],
-                _maybe(data["launched_at"]),
-                _maybe(data["paused_at"]),
-                float(data["load"]),
-                float(data["loaded_seconds"]),
-                float(data["node_seconds"]),
-                float(data["losses"]),
-                _maybe(data["ticked_at"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if not isinstance(data, dict):
+                raise TypeError(f"expected an object, got {type(data).__name__}")
+            known = {name: read(data[name]) for name, (_, read) in _PARTS.items() if name in data}
+            return cls(**known)
+        except _NOT_ONE as error:
             raise MemoryUnreadable(f"the queue's memory cannot be read ({error!r})") from error
 
 
-def _rounded(times: dict[str, float]) -> dict[str, float]:
-    return {key: round(at, 3) for key, at in times.items()}
+#: What reading JSON of any other shape raises: a number too large, or lists within lists, as well.
+_NOT_ONE: Final = (
+    AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 
 
-def _maybe(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _or_none(do: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else do(value)
+
+
+def _times(values: dict[str, float]) -> dict[str, float]:
+    return {str(key): round(float(at), 3) for key, at in values.items()}
+
+
+def _wholes(values: dict[str, int]) -> dict[str, int]:
+    return {str(key): int(count) for key, count in values.items()}
+
+
+def _texts(values: list[str]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _number(value: float) -> float:
+    return round(float(value), 4)
+
+
+#: How each part is written as JSON has it, and read back.
+_PARTS: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
+    "durations": (Durations.to_data, Durations.from_data),
+    "backlog": (Backlog.to_data, Backlog.from_data),
+    "holding": (Holding.to_data, Holding.from_data),
+    "history": (to_text, from_text),
+    "bursts": (Bursts.as_data, burst.from_data),
+    "verdict": (_or_none(Verdict.as_data), _or_none(verdict.from_data)),
+    "first_seen": (_times, _times),
+    "ended": (_times, _times),
+    "begun": (_wholes, _wholes),
+    "joined": (_texts, _texts),
+    "resumed": (_times, _times),
+    "ending": (_texts, _texts),
+    "boots": (lambda boots: [round(boot, 1) for boot in boots], lambda b: [float(x) for x in b]),
+    "busy": (list, lambda busy: [int(one) for one in busy]),
+    "launched_at": (_or_none(float), _or_none(float)),
+    "paused_at": (_or_none(float), _or_none(float)),
+    "load": (_number, float),
+    "loaded_seconds": (_number, float),
+    "node_seconds": (_number, float),
+    "losses": (_number, float),
+    "ticked_at": (_or_none(float), _or_none(float)),
+}

@@ -34,6 +34,9 @@ METRIC: Final = "GroupInServiceInstances"
 #: SchedulingBufferTime is below the forecast's interval of an hour (API reference).
 _BUFFER_AT_MOST_SECONDS: Final = 3599
 _SERVICE: Final = "autoscaling"
+#: What follows from measured times moves by itself: a number this near to the one there is, is it.
+_NEAR: Final = 0.1
+_MEASURED: Final = {"TargetValue", "SchedulingBufferTime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def read(client: AutoScalingClient, groups: Sequence[str]) -> dict[str, Found]:
 def plan(wanted: Mapping[str, Wanted | None], found: Mapping[str, Found]) -> tuple[Step, ...]:
     """Return what differs, by group; None is wanted of a group that is to have no such policy.
 
-    A policy of another name is not ours, and stays. Pure.
+    A policy of another name is not ours, and stays. A target or a boot within a tenth of what is
+    wanted is no difference. Pure.
     """
     steps: list[Step] = []
     for group, policy in wanted.items():
@@ -177,11 +181,16 @@ def _same(wanted: Any, found: Any) -> bool:
     """Whether AWS has what is wanted; what it adds of its own (defaults) is no difference."""
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(
-            _same(value, found.get(key)) for key, value in wanted.items()
+            (_near if key in _MEASURED else _same)(value, found.get(key))
+            for key, value in wanted.items()
         )
     if isinstance(wanted, (list, tuple)):
         return len(wanted) == len(found or ()) and all(map(_same, wanted, found))
     return bool(wanted == found)
+
+
+def _near(wanted: float, found: Any) -> bool:
+    return isinstance(found, (int, float)) and abs(found - wanted) <= _NEAR * wanted
 
 
 def _told(configuration: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
 from ops.errors import Exit, OpsError
-from ops.scaling.looking import Ticked
+from ops.scaling.tick import Ticked
 from worker.drain import Phase, Plan
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from worker.manifest.units import parse_duration
 
 if TYPE_CHECKING:
     from ops.scaling.journal_file import Journal
-    from ops.scaling.looking import Ticked
+    from ops.scaling.tick import Ticked
     from worker.fleet import Fleet
 
 _EVERY: Final = "FLEET_SCALING_EVERY"

@@ -25,6 +25,7 @@ from ops.scaling.sources.troubles import TIMED_OUT, trouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from boto3.session import Session
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ecs import ECSClient
@@ -62,7 +63,7 @@ class Clients:
     ecs: ECSClient
 
     @classmethod
-    def of(cls, fleet: Fleet) -> Self:
+    def of(cls, fleet: Fleet, session: Session | None = None) -> Self:
         """Make them, with a connection for every thread. Raises OpsError as `ops.aws.sqs` does."""
 
         def made(service: str) -> Any:
@@ -72,6 +73,7 @@ class Clients:
                 read_seconds=_READ_SECONDS,
                 attempts=_ATTEMPTS,
                 connections=THREADS if service == "sqs" else SERVICES_A_CALL,
+                session=session,
             )
 
         return cls(made("sqs"), made("autoscaling"), made("cloudwatch"), made("ecs"))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ops.aws import unattended
+from ops.aws import session_of, unattended
 from ops.errors import Exit, OpsError
 from ops.registry.registry import Registry
 from ops.scaling.act import THREADS
@@ -46,17 +46,22 @@ def parts_of(fleet: Fleet, queues: Sequence[str] = ()) -> Iterator[Parts]:
         for name, queue in fleet.queues.items()
         if not queues or name in queues
     }
+    session = session_of(fleet)
     client = unattended(
-        "dynamodb", fleet, read_seconds=_REGISTRY_SECONDS, attempts=_REGISTRY_ATTEMPTS
+        "dynamodb",
+        fleet,
+        read_seconds=_REGISTRY_SECONDS,
+        attempts=_REGISTRY_ATTEMPTS,
+        session=session,
     )
     registry = Registry(client, fleet.registry_table, fleet.name)
     runtimes = {each.runtime for each in settings.values()}
     capacities: dict[str, Capacity] = {}
     if "ec2" in runtimes:
-        capacities["ec2"] = AutoScalingCapacity.of(fleet, THREADS)
+        capacities["ec2"] = AutoScalingCapacity.of(fleet, THREADS, session)
     if "ecs" in runtimes:
-        capacities["ecs"] = ServiceCapacity.of(fleet, THREADS)
-    with Signals(fleet, settings, Clients.of(fleet), registry) as signals:
+        capacities["ecs"] = ServiceCapacity.of(fleet, THREADS, session)
+    with Signals(fleet, settings, Clients.of(fleet, session), registry) as signals:
         yield Parts(settings, signals, registry, capacities)
 
 

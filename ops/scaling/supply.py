@@ -6,11 +6,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ops.scaling.durations import ENOUGH, Outlook, Running
 
 #: Square of how far off the estimated hazards are taken to be, as a part.
-DOUBT: float = 0.06
+DOUBT: Final = 0.04
 
 
 @dataclass(slots=True)
@@ -49,8 +50,7 @@ class Supply:
             ends += tasks * chance
             variance += tasks * chance * (1 - chance) + (tasks * deviation) ** 2
         more += ends * (1 + again(seconds / 2, longest))
-        # The hazards themselves are estimates: what is expected of them is about 30 % off, and more
-        # while they rest on little.
+        # The hazards themselves are estimates, and worth less while they rest on little.
         doubt = DOUBT + 4.0 / self.outlook.seen
         return sure + more, math.sqrt(variance + doubt * more**2)
 

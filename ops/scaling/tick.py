@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from ops.scaling.decide import decide
@@ -39,6 +39,18 @@ class QueueTick:
     """What went wrong, in words."""
     outcomes: tuple[Outcome, ...] = ()
     """One an action, in their order; none where nothing was carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one tick came to."""
+
+    at: float
+    acts: bool
+    """False: another engine holds the lease, or nobody could be asked for it."""
+    queues: Mapping[str, QueueTick] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+    """What went wrong that is no single queue's, in words."""
 
 
 def decided(

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ops.scaling.tick import QueueTick, in_words
-
-if TYPE_CHECKING:
-    from ops.scaling.looking import Ticked
+from ops.scaling.tick import QueueTick, Ticked, in_words
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 

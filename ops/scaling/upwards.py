@@ -36,7 +36,9 @@ def launch(situation: Situation, nodes: int, maximum: int, resumed: dict[str, in
     if "Launch" in group.suspended:
         situation.cautions.append(f"would launch {wanted}, but the group's Launch is suspended")
         return 0
-    room = max(0, min(maximum, group.maximum) - group.desired)
+    # An instance that is leaving on its own does not make room yet, whatever is desired.
+    there = max(group.desired, situation.standing.active + len(resumed))
+    room = max(0, maximum - there)
     allowed = min(wanted, settings.step_up, room)
     if allowed < wanted:
         limit = "the maximum leaves room for" if allowed == room else "one tick launches"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import time
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
+from ops.aws import session_of
 from ops.local.aws import local_aws
 from ops.registry.changes import Remember
 from ops.registry.registry import Registry
@@ -61,12 +65,13 @@ class Clock:
 def parts_of(account: Account) -> Iterator[Parts]:
     fleet = account.fleet
     with environment_of(account.proxy.url):
+        session = session_of(fleet)
         capacities: Mapping[str, Any] = {
-            "ec2": AutoScalingCapacity.of(fleet),
-            "ecs": ServiceCapacity.of(fleet),
+            "ec2": AutoScalingCapacity.of(fleet, session=session),
+            "ecs": ServiceCapacity.of(fleet, session=session),
         }
         registry = account.registry()
-        with Signals(fleet, account.settings, Clients.of(fleet), registry) as signals:
+        with Signals(fleet, account.settings, Clients.of(fleet, session), registry) as signals:
             yield Parts(account.settings, signals, registry, capacities)
 
 
@@ -418,3 +423,28 @@ def test_what_is_told_is_told_once(on: Fleet) -> None:
         assert list(told.talk(ticked)) == []
         news = [json.dumps(t.decision.why) for t in told.queues(ticked)]
         assert len(news) <= (1 if number == 0 else 0), news
+
+
+def test_it_does_not_grow(on: Fleet) -> None:
+    """Ten thousand ticks with FLEET_LONG=1: two days of them."""
+    ticks = 10_000 if os.environ.get("FLEET_LONG") else 90
+
+    def turn(times: int) -> int:
+        for number in range(times):
+            on.clock.now += TICK
+            on.send("video", number % 50 == 0)
+            assert on.engine.tick().acts
+            on.journal.lines.clear()
+            if number % 10 == 0:
+                on.account.proxy.forget()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    turn(20)
+    tracemalloc.start()
+    try:
+        first = turn(ticks // 3)
+        grown = turn(ticks - ticks // 3) - first
+    finally:
+        tracemalloc.stop()
+    assert grown < 150_000, f"{grown} bytes more after {ticks} ticks"

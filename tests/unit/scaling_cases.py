@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -46,7 +46,7 @@ class Case:
 
     snapshot: QueueSnapshot
     settings: Settings
-    remembered: Memory
+    remembered: Memory = field(repr=False)
 
     @property
     def memory(self) -> Memory:

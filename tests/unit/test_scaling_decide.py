@@ -6,15 +6,14 @@ import copy
 import math
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
 from ops.scaling.codec import encode
 from ops.scaling.decide import decide
-from ops.scaling.decision import STALE_SECONDS, Decision
+from ops.scaling.decision import STALE_SECONDS, WHY_AT_MOST, Decision
 from ops.scaling.downwards import REPLACED_AT_MOST
 from ops.scaling.drain import FRESH_SECONDS
 from ops.scaling.memory import Memory
@@ -27,17 +26,17 @@ from tests.unit.scaling_parts import NOW, TICK, applied, kinds, later, launched,
 #: What takes something away.
 TAKING = {"pause", "terminate", "replace", "forget"}
 
-WHY_AT_MOST = 1_000
-
 anything = settings(
-    max_examples=4_000 if os.environ.get("FLEET_LONG") else 250,
+    max_examples=4_000 if os.environ.get("FLEET_LONG") else 200,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
 
 def decided(case: Case, memory: Memory | None = None) -> Decision:
-    return decide(case.snapshot, case.settings, memory or case.memory, "t1")
+    remembered = case.memory if memory is None else memory
+    note(remembered.to_text())
+    return decide(case.snapshot, case.settings, remembered, "t1")
 
 
 def bounds(case: Case) -> tuple[int, int]:
@@ -114,7 +113,7 @@ def test_what_is_paused_leaves_a_slot_for_all_there_is_to_do(case: Case) -> None
     assume(counts is not None and case.snapshot.pin is None)
     assert counts is not None
     paused = nodes_of(decided(case), "pause")
-    needed = math.ceil((counts.visible + counts.in_flight) / case.settings.slots)
+    needed = _nodes_for(counts.visible + counts.in_flight, case)
     if paused:
         assert len(receiving(case)) - len(paused) >= min(needed, bounds(case)[1])
 
@@ -220,13 +219,20 @@ def test_unknown_nodes_are_taken_to_work(case: Case) -> None:
     unknown = unknown.with_settings(headroom="off", predict="off")
     decision = decided(unknown)
     assert set(kinds(decision)) <= {"launch"}
-    counts = case.snapshot.counts.value
-    work = 0 if counts is None else counts.visible + counts.in_flight
-    pinned = 0 if case.snapshot.pin is None else case.snapshot.pin.nodes
-    needed = max(math.ceil(work / case.settings.slots), bounds(case)[0], pinned)
-    if launched(decision):
-        lost = 2  # what is launched for nodes that are lost before they receive: at most as many
-        assert launched(decision) <= lost * (needed - _in_service_or_coming(case))
+    counts, pin = case.snapshot.counts.value, case.snapshot.pin
+    needed = bounds(case)[0] if pin is None else max(bounds(case)[0], pin.nodes)
+    waiting = 0
+    if counts is not None and pin is None:
+        needed = max(needed, _nodes_for(counts.visible + counts.in_flight, case))
+        # What waits and is due, under `age`, is for new nodes: who has a free slot is not known.
+        waiting = _nodes_for(counts.visible, case) if "age" in case.settings.policies else 0
+    most = max(waiting, needed - _in_service_or_coming(case))
+    # Twice as many where every other node is lost to spot before it receives.
+    assert launched(decision) <= 2 * max(0, most)
+
+
+def _nodes_for(tasks: int, case: Case) -> int:
+    return math.ceil(tasks / case.settings.slots)
 
 
 def _in_service_or_coming(case: Case) -> int:
@@ -237,6 +243,10 @@ def _in_service_or_coming(case: Case) -> int:
 @anything
 @given(known)
 def test_draining_nodes_are_resumed_before_any_is_launched(case: Case) -> None:
+    # Free slots to have at hand may be those of a draining node, which stays as it is.
+    case = case.with_settings(headroom="off")
+    # Of what the registry last said long ago nothing is known.
+    assume(case.snapshot.nodes.age(NOW) <= STALE_SECONDS)
     decision = decided(case)
     order = [kind for kind in kinds(decision) if kind in ("resume", "launch")]
     assert order == sorted(order, reverse=True)
@@ -275,7 +285,7 @@ def test_few_are_replaced_and_only_those_that_do_not_speak(case: Case) -> None:
         if node is not None:
             silent = NOW - node.said_at > SILENT_SECONDS
             assert silent or (node.claimed_at is not None and NOW - node.claimed_at > 120)
-    # Without Launch, nothing would come in its place.
+    # Without its Launch process, the group would start nothing in their place.
     assert not (replaced and {"Launch", "Terminate"} & case.group.suspended)
 
 
@@ -283,19 +293,26 @@ def test_few_are_replaced_and_only_those_that_do_not_speak(case: Case) -> None:
 @given(known)
 def test_what_was_decided_is_enough(case: Case) -> None:
     """Decided again on its own result, at once and a tick later, there is nothing left to do."""
+    # Where less is desired than there is, Auto Scaling is about to end some of it by itself.
+    assume(_in_service_or_coming(case) == case.group.desired)
     case = case.with_settings(step_up=10_000, step_down=10_000)
+    if any(node.slots != case.settings.slots for node in case.nodes.values()):
+        # A launched node may then be larger than the idle one for which it is too much.
+        case = case.with_settings(headroom="off")
     memory = case.memory
+    # No more is launched for what spot takes, what ran before is what runs, nothing cools down.
+    memory.losses, memory.busy, memory.launched_at = 0.0, [], None
     first = decided(case, memory)
     case = replace(case, snapshot=applied(case.snapshot, first.actions))
     second = decided(case, memory)
     assert set(kinds(second)) <= {"replace"}
     once_more = later(applied(case.snapshot, second.actions), TICK)
-    third = decided(replace(case, snapshot=once_more), memory)
-    # Later a task may be due that was not, under `age`; and what fills a node may be less.
+    third = set(kinds(decided(replace(case, snapshot=once_more), memory))) - {"replace", "forget"}
+    # By then a task may be due under `age`, and some of what ran a tick ago is on paused nodes.
     if case.settings.policies == {"depth"}:
-        assert set(kinds(third)) <= {"replace", "forget"}
+        assert not third
     if "pause" in kinds(first):
-        assert not {"launch", "resume"} & set(kinds(third))
+        assert not {"launch", "resume"} & third
 
 
 @anything
@@ -348,15 +365,17 @@ def test_the_same_is_decided_on_the_same(case: Case) -> None:
 @anything
 @given(cases())
 def test_a_memory_that_was_written_down_decides_the_same(case: Case) -> None:
-    written = Memory.from_text(case.memory.to_text())
-    memory = case.memory
+    text = case.memory.to_text()
+    memory, one, other = case.memory, Memory.from_text(text), Memory.from_text(text)
+    assert one.to_text() == text
     for snapshot in (case.snapshot, later(case.snapshot, TICK)):
         there = replace(case, snapshot=snapshot)
-        assert said(decided(there, written)) == said(decided(there, memory))
-        written = Memory.from_text(written.to_text())
+        decision = decided(there, one)
+        assert _said(decision) == _said(decided(there, other))
+        # Numbers are written to a millisecond or less: of what is done nothing changes.
+        assert decision.actions == decided(there, memory).actions
+        one, other = Memory.from_text(one.to_text()), Memory.from_text(other.to_text())
 
 
-def said(decision: Decision) -> str:
+def _said(decision: Decision) -> str:
     return repr(encode(Decision, decision, NOW))
-
-

@@ -116,8 +116,8 @@ def _tasks(rows: Rows, part: Part, rng: Random) -> Trace:
 
 
 def _counts(rows: Rows, kind: str, service: Service, part: Part, rng: Random) -> Trace:
-    arrivals = array("d")
-    begins_at, before, missing = math.nan, -math.inf, 0
+    minutes: list[tuple[float, int]] = []
+    begins_at, before, missing, total = math.nan, -math.inf, 0, 0
     for row in rows:
         at, count = _count(rows, kind, row)
         if at <= before:
@@ -132,11 +132,15 @@ def _counts(rows: Rows, kind: str, service: Service, part: Part, rng: Random) ->
         if at > begins_at:
             missing += max(0, round(since / _MINUTE) - 1)
         taken = count if part.scale == 1.0 else _thinned(count * part.scale, rng)
-        if len(arrivals) + taken > TASKS_AT_MOST:
+        total += taken
+        if total > TASKS_AT_MOST:
             raise _too_many(rows)
+        minutes.append((at, taken))
+    # Not before it is known how many there are.
+    arrivals = array("d")
+    for at, taken in minutes:
         arrivals.extend(sorted([at + _MINUTE * rng.random() for _ in range(taken)]))
-    services = service.draw(rng, len(arrivals))
-    return Trace(str(rows.path), arrivals, services, begins_at, missing)
+    return Trace(str(rows.path), arrivals, service.draw(rng, total), begins_at, missing)
 
 
 def _count(rows: Rows, kind: str, row: list[str]) -> tuple[float, int]:

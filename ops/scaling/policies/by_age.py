@@ -2,12 +2,13 @@
 
 A task that waits may be served by a slot that frees in time, and most are: a queue with work has
 slots freeing all the time. So a launch is put off until it is as late as it can be, and made only
-for those tasks that the slots there are will not have begun by then, at a confidence of about 99.5
-per cent (2.6 standard deviations, one-sided).
+for those tasks that the slots there are will not have begun by then, with a little over two
+standard deviations to spare.
 
-On the way down, nothing is paused while anything waits. Once nothing does, as many nodes receive as
-the running tasks would fill: the emptiest of the others are paused, which costs nothing as long as
-a draining node with room is resumed first when work comes.
+On the way down, nothing is paused while anything waits. Once nothing does, only as many nodes go on
+receiving as the running tasks would fill; the emptiest of the others are paused. That costs
+nothing: a draining node with room is resumed first when work comes, as long as the promise leaves
+time for it to hear.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from ops.scaling.durations import ENOUGH
 from ops.scaling.policies.wish import Sight, Wish
+from ops.scaling.standing import REPORT_SECONDS
 from ops.scaling.supply import Supply
 
 #: Standard deviations of what is expected to begin that are not counted on.
-CONFIDENCE: Final = 2.0
+CONFIDENCE: Final = 2.2
 #: What a receive, a heartbeat of the node and the engine's own calls may take.
 MARGIN_SECONDS: Final = 8.0
 #: So many groups of waiting tasks are looked at, oldest first; one stands for its neighbours.
@@ -34,10 +37,9 @@ def age(sight: Sight) -> Wish:
     """
     promise = sight.settings.start_within_seconds or 0.0
     standing, visible = sight.standing, sight.counts.visible
-    free = standing.free
     if visible == 0:
-        return _quiet(sight)
-    boot = sight.boot_seconds
+        return _quiet(sight, promise)
+    boot = _boot(sight)
     # What is too much for one tick takes several.
     ticks = -(-visible // (sight.settings.slots * sight.settings.step_up))
     # A task younger than this can still be launched for at the next tick.
@@ -48,21 +50,34 @@ def age(sight: Sight) -> Wish:
         if sight.now - at >= slack
     ]
     short, gives, why = _short(sight, due, max(promise, boot), slack)
+    scout = 0
+    if sight.memory.durations.total < ENOUGH and standing.active == 0:
+        scout, why = 1, f"{why}; one node goes ahead to learn how long tasks run"
     return Wish(
         "age",
         why,
+        nodes=scout,
         short_slots=short,
         a_node_gives=gives,
-        spare_slots=max(0, visible - free),
+        spare_slots=max(0, visible - standing.free),
         keep=standing.active,
     )
 
 
-def _quiet(sight: Sight) -> Wish:
+def _boot(sight: Sight) -> float:
+    """Return how long a node takes that is launched now: less while the warm pool has enough."""
+    if sight.standing.warm * sight.settings.slots >= max(1, sight.counts.visible):
+        return min(sight.boot_seconds, sight.settings.warm_boot_seconds)
+    return sight.boot_seconds
+
+
+def _quiet(sight: Sight, promise: float) -> Wish:
     """Nothing waits: keep what the running tasks fill, now or a tick ago."""
-    slots = sight.settings.slots
-    busy = max(sight.memory.busy, default=0)
+    busy, slots = max(sight.memory.busy, default=0), sight.settings.slots
     keep = -(-busy // slots)
+    if promise >= 2 * sight.tick_seconds + REPORT_SECONDS:
+        # There is time to resume: a node that is not full need not receive.
+        keep = busy // slots
     return Wish("age", f"nothing waits; {busy} running tasks fill {keep} nodes", keep=keep)
 
 
@@ -107,8 +122,9 @@ def _short(
 
 def _at(supply: Supply, sight: Sight, seconds: float, waiting: int) -> _Short:
     mean, deviation = supply.begins_within(seconds)
-    sure = max(0.0, mean - CONFIDENCE * deviation)
-    return _Short(seconds, waiting, sure, supply.of_one_more(seconds - sight.boot_seconds))
+    # Less the deviation it may be less than the slots that stand free, which it never is.
+    sure = max(supply.ready_within(seconds), mean - CONFIDENCE * deviation)
+    return _Short(seconds, waiting, sure, supply.of_one_more(seconds - _boot(sight)))
 
 
 def _supply(sight: Sight, longest: float) -> Supply:
@@ -117,10 +133,10 @@ def _supply(sight: Sight, longest: float) -> Supply:
     everything = dict(running)
     for group, tasks in standing.running(standing.draining).items():
         everything[group] = everything.get(group, 0.0) + tasks
-    ready = sorted(
-        max(0.0, sight.boot_seconds - (sight.now - since)) for _, since in standing.booting
-    )
-    ready += [sight.boot_seconds] * standing.coming
+    # As long as the next one takes, or each tick would launch another beside those on their way.
+    boot = _boot(sight)
+    ready = sorted(max(0.0, boot - (sight.now - since)) for _, since in standing.booting)
+    ready += [boot] * standing.coming
     return Supply(
         sight.memory.durations.outlook(sight.now, everything),
         running,

@@ -41,6 +41,7 @@ class Keda:
         self._recommended: deque[tuple[float, int]] = deque()
         """Until when each recommendation was made, and what it was."""
         self._ticked_at = -math.inf
+        self._active = False
         self._active_at = -math.inf
         self._polls_at = -math.inf
         self._latest = 0
@@ -49,6 +50,10 @@ class Keda:
         """One sync of the autoscaler."""
         now, replicas = machine.now, machine.desired
         metric = machine.visible + machine.in_flight
+        if self._active:
+            # While nothing happened there were no ticks, and there was as much to do.
+            self._active_at = now - TICK_SECONDS
+        self._active = metric > 0
         if metric > 0:
             self._active_at = now
         wanted = self._polled(now, replicas, metric)
