@@ -29,8 +29,8 @@ def show_and_apply(
     """Show a plan and, with `yes`, carry it out; return 3 if it differs and nothing was done.
 
     `rows` are its lines, `nothing` is said where there are none. `take` takes its `steps`, and
-    tells what it is about before each; `afterwards` is what to know then. `left_out` is what the plan
-    cannot put right, for those who read it as JSON; None where there can be no such thing.
+    tells what it is about before each; `afterwards` is what to know then. `left_out` is what the
+    plan cannot put right, for who reads it as JSON; None where there can be no such thing.
     """
     if not as_json:
         _print(rows, nothing)

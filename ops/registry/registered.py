@@ -41,6 +41,7 @@ class Registered:
     groups: Mapping[str, str] = field(default_factory=dict)
     """The group a node says it belongs to, by the node's id."""
     memories: Mapping[str, str] = field(default_factory=dict)
+    """Of those that were read: a tick reads them only as the lease is taken over."""
     pins: Mapping[str, Pin] = field(default_factory=dict)
     lease: Lease | None = None
     trouble: tuple[Malformed, ...] = ()

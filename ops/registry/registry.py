@@ -33,13 +33,14 @@ class Registry:
     ) -> None:
         self._table = Table(client, table, fleet, Random() if rng is None else rng)  # noqa: S311
 
-    def read(self, now: float) -> Registered:
+    def read(self, now: float, *, memories: bool = True) -> Registered:
         """Return everything, from one Query for each megabyte; all of it or OpsError.
 
-        A consistent read: the engine must see what it wrote a tick ago.
+        Without `memories` only what changes from tick to tick, and none of them. A consistent
+        read: the engine must see what it wrote a tick ago.
         """
         with self._table.errors("reading"):
-            items = list(self._items())
+            items = list(self._items(memories))
         return registered(items, now)
 
     def take(self, holder: str, now: float, seconds: float) -> Lease | None:
@@ -108,12 +109,18 @@ class Registry:
     def _key(self, item: str) -> dict[str, Any]:
         return key(self._table.fleet, item)
 
-    def _items(self) -> Iterator[Mapping[str, Any]]:
+    def _items(self, memories: bool) -> Iterator[Mapping[str, Any]]:
+        condition, attributes = "#fleet = :fleet", {"#fleet": names.FLEET}
+        values = {":fleet": {"S": self._table.fleet}}
+        if not memories:
+            condition += " AND #item < :memories"
+            attributes["#item"] = names.ITEM
+            values[":memories"] = {"S": names.MEMORIES}
         pages = self._table.client.get_paginator("query").paginate(
             TableName=self._table.name,
-            KeyConditionExpression="#fleet = :fleet",
-            ExpressionAttributeNames={"#fleet": names.FLEET},
-            ExpressionAttributeValues={":fleet": {"S": self._table.fleet}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=attributes,
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
         )
         for page in pages:

@@ -32,9 +32,9 @@ class Decision:
 
 def one_line(text: str) -> str:
     """Return a text that may come from anywhere as one printable line of bounded length."""
-    line = " ".join(text.split())
-    if not line.isprintable():
-        line = "".join(each if each.isprintable() else "?" for each in line)
+    line = text
+    if not text.isprintable():
+        line = "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
     return line if len(line) <= WHY_AT_MOST else f"{line[: WHY_AT_MOST - 1]}…"
 
 

@@ -26,7 +26,7 @@ def pause(situation: Situation, keep: int) -> None:
     standing, memory = situation.standing, situation.memory
     running = standing.running([*standing.up, *standing.draining])
     outlook = memory.durations.outlook(situation.now, running)
-    for node in to_pause(standing, outlook)[:surplus]:
+    for node in to_pause(standing, outlook, surplus):
         situation.actions.append(Pause(node.id, situation.token))
         memory.paused_at = situation.now
 
@@ -72,9 +72,9 @@ def replaceable(situation: Situation) -> list[tuple[str, str]]:
 
 def replace(situation: Situation, silent: list[tuple[str, str]]) -> None:
     """End a few nodes that do not speak, and forget those that are gone."""
-    if not situation.stale("group", "nodes"):
-        for node in situation.standing.gone:
-            situation.actions.append(Forget(node))
+    gone = situation.standing.gone
+    if gone and not situation.stale("group", "nodes"):
+        situation.actions += [Forget(node) for node in gone]
     if _cut_off(situation, len(silent)):
         situation.cautions.append(
             f"{len(silent)} fell silent at once, while more is in flight than the others run: "

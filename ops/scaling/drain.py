@@ -20,8 +20,8 @@ def to_resume(standing: Standing) -> list[Node]:
     return sorted(standing.draining, key=lambda node: (-node.busy, node.id))
 
 
-def to_pause(standing: Standing, outlook: Outlook) -> list[Node]:
-    """Return the receiving nodes that may go, the emptiest first: they are idle the soonest.
+def to_pause(standing: Standing, outlook: Outlook, most: int) -> list[Node]:
+    """Return so many of the receiving nodes, the emptiest first: they are idle the soonest.
 
     Of two that are as full, the one goes first whose last task is expected to end first.
     """
@@ -36,8 +36,11 @@ def to_pause(standing: Standing, outlook: Outlook) -> list[Node]:
             last = max(last, ends_in[group])
         return last
 
-    free_to_go = (node for node in standing.up if node.id not in standing.protected)
-    return sorted(free_to_go, key=lambda node: (node.busy, idle_in(node), node.id))
+    free_to_go = [node for node in standing.up if node.id not in standing.protected]
+    if most < len(free_to_go):
+        fullest = sorted(node.busy for node in free_to_go)[most - 1]
+        free_to_go = [node for node in free_to_go if node.busy <= fullest]
+    return sorted(free_to_go, key=lambda node: (node.busy, idle_in(node), node.id))[:most]
 
 
 def to_end(standing: Standing, now: float) -> list[Node]:

@@ -67,7 +67,8 @@ class Durations:
         """
         counts = self.counts
         fading = 1.0
-        for ended_at, seconds in completions:
+        for ended_at, took in completions:
+            seconds = max(0.0, took)  # a node's clock may have been set back meanwhile
             fading *= 1 + weight / _MEMORY
             counts[bisect_right(EDGES, seconds) - 1] += weight * fading
             self.total += 1

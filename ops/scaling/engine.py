@@ -76,7 +76,8 @@ class Engine:
         if lease is None:
             return Ticked(now, False, troubles=tuple(troubles))
         self._number += 1
-        gathered = self._parts.signals.gather(now)
+        # As long as the lease is held nobody else writes them, and they are most of the registry.
+        gathered = self._parts.signals.gather(now, memories=not self._memories.known)
         troubles += troubles_of(gathered)
         queues = self._decide(gathered, lease, now)
         try:

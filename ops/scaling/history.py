@@ -99,8 +99,8 @@ def missing(minutes: Sequence[Minute]) -> int:
 def run_times(memory: str) -> RunTimes | None:
     """Return what a queue's memory says of its run times; None where it says too little.
 
-    `memory` is as the registry holds it. A mean over the counts by age, old completions forgotten; each at the geometric middle of its
-    bucket, whose edges are 30 % apart.
+    `memory` is as the registry holds it. A mean over the counts by age, old completions forgotten;
+    each at the geometric middle of its bucket, whose edges are 30 % apart.
     """
     try:
         durations: Durations = Memory.from_text(unpacked(memory)).durations

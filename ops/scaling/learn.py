@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+
 from ops.scaling.memory import BOOTS_KEPT, Memory
 from ops.scaling.model import Group, Lifecycle, Node, QueueSnapshot, Wanted
 from ops.scaling.settings import Settings
@@ -23,7 +26,8 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     nodes, group = snapshot.nodes.value, snapshot.group.value
     if nodes is not None:
         _completions(nodes, memory)
-        memory.resumed = {n.id: memory.resumed[n.id] for n in nodes if n.id in memory.resumed}
+        if memory.resumed:
+            memory.resumed = {n.id: memory.resumed[n.id] for n in nodes if n.id in memory.resumed}
         memory.busy = [
             *memory.busy[-1:],
             sum(node.busy for node in nodes if node.wanted is Wanted.RUN),
@@ -83,7 +87,7 @@ def _completions(nodes: tuple[Node, ...], memory: Memory) -> None:
         since = memory.ended.get(node.id, 0.0)
         if node.recent:
             if node.recent[-1][0] > since:
-                new += [one for one in node.recent if one[0] > since]
+                new += node.recent[bisect_right(node.recent, (since, math.inf)) :]
             since = node.recent[-1][0]
         if since:
             ended[node.id] = since
@@ -102,22 +106,22 @@ def _instances(
     elapsed = max(0.0, now - memory.ticked_at) if memory.ticked_at is not None else 0.0
     fading = max(0.0, 1 - elapsed / _DAY)
     memory.node_seconds = memory.node_seconds * fading + elapsed * len(memory.first_seen)
-    lost = sum(1 for one in memory.joined if one not in here and one not in memory.ending)
-    memory.losses = memory.losses * fading + lost
-    for one in sorted(here):
+    joined = set(memory.joined)
+    memory.losses = memory.losses * fading + len(joined - here - set(memory.ending))
+    for one in sorted(here - (joined & memory.first_seen.keys())):
         seen = memory.first_seen.get(one)
         if seen is None:
             # It was launched at some time since the last tick: the earliest is the safe one. An
             # engine that was away for long would take what has just been launched for dead.
             memory.first_seen[one] = now - min(elapsed, _TICK_AT_MOST)
-        elif one in spoken and seen < spoken[one].joined_at and one not in memory.joined:
+        elif one in spoken and seen < spoken[one].joined_at:
             memory.boots = [*memory.boots, spoken[one].joined_at - seen][-BOOTS_KEPT:]
-    if nodes is None:
-        memory.joined = [one for one in memory.joined if one in here]
-    else:
-        memory.joined = sorted(one for one in here if one in spoken)
+    there = here & (joined if nodes is None else spoken.keys())
+    if there != joined:
+        memory.joined = sorted(there)
     memory.ending = [one for one in memory.ending if one in here]
-    memory.first_seen = {one: at for one, at in memory.first_seen.items() if one in here}
+    for one in memory.first_seen.keys() - here:
+        del memory.first_seen[one]
 
 
 _HERE = (Lifecycle.PENDING, Lifecycle.IN_SERVICE)

@@ -77,6 +77,11 @@ class Memories:
         return troubles
 
     @property
+    def known(self) -> bool:
+        """Whether they were taken from the registry."""
+        return self._known
+
+    @property
     def by_queue(self) -> Mapping[str, Memory | None]:
         """The memories; None where one is not known."""
         return self._memories

@@ -48,8 +48,11 @@ _ATTEMPTS: Final = 2
 class Registry(Protocol):
     """The registry as it is read here."""
 
-    def read(self, now: float) -> Registered:
-        """Return all of it, by one Query. Raises OpsError where it cannot be read."""
+    def read(self, now: float, *, memories: bool = True) -> Registered:
+        """Return all of it, by one Query; `memories` False leaves these out.
+
+        Raises OpsError where it cannot be read.
+        """
         ...
 
 
@@ -124,14 +127,15 @@ class Signals:
         """Let the threads end; what still waits for an answer is not waited for."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def gather(self, now: float) -> Gathered:
+    def gather(self, now: float, *, memories: bool = True) -> Gathered:
         """Return a snapshot of every queue, at the deadline at the latest. Raises nothing.
 
-        Every value says when it was taken: at `now`, if not earlier.
+        Every value says when it was taken: at `now`, if not earlier. `memories` says whether the
+        registry's memories are read too.
         """
         ends = time.monotonic() + self._deadline_seconds
         self._counts.begin()
-        read = _Reads(self, now)
+        read = _Reads(self, now, memories)
         done, late = wait(read.all(), timeout=max(0.0, ends - time.monotonic()))
         for each in late:
             each.cancel()
@@ -141,14 +145,14 @@ class Signals:
 class _Reads:
     """The calls of one tick, the slowest first, and what they brought."""
 
-    def __init__(self, signals: Signals, now: float) -> None:
+    def __init__(self, signals: Signals, now: float, memories: bool) -> None:
         s, self._now = signals, now
         self._signals = signals
         submit = s._pool.submit
         on_ecs = [queue for queue, each in s._settings.items() if each.runtime == "ecs"]
         self._groups = Groups(s._clients.autoscaling, s._fleet)
         self._services = Services(s._clients.ecs, s._fleet)
-        self._registry = submit(s._registry.read, now)
+        self._registry = submit(s._registry.read, now, memories=memories)
         self._others: list[Future[None]] = []
         if len(on_ecs) < len(s._settings):
             self._others.append(submit(self._groups.read))

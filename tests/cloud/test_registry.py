@@ -485,6 +485,21 @@ def test_a_large_registry_is_read_whole_in_few_pages(
     assert all(b'"ConsistentRead": true' in query.body for query in queries)
 
 
+def test_what_changes_each_tick_is_read_without_the_memories(
+    bench: Bench, engine: Registry, lease: Lease
+) -> None:
+    engine.write([Remember(f"q{i:03}", "x" * 60_000) for i in range(40)], lease)
+    item_of(bench).report(BUSY, time.time())
+    engine.pin("video", Pin(3, None, "me"))
+    bench.proxy.forget()
+    found = engine.read(time.time(), memories=False)
+    assert bench.proxy.count("Query") == 1
+    assert (len(found.nodes["video"]), found.memories, found.trouble) == (1, {}, ())
+    assert found.pins["video"].nodes == 3
+    assert found.lease is not None
+    assert len(engine.read(time.time()).memories) == 40
+
+
 def test_malformed_items_are_told_and_the_others_read(
     bench: Bench, engine: Registry, lease: Lease
 ) -> None:

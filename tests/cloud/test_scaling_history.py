@@ -22,6 +22,7 @@ from ops.registry.registry import Registry
 from ops.scaling.backtest.reading import Service, read_trace
 from ops.scaling.durations import Durations
 from ops.scaling.history import Minute, missing, run_times, sent_by_minute
+from ops.scaling.memories import packed
 from ops.scaling.memory import Memory
 
 ROOT = Path(__file__).parents[2]
@@ -198,3 +199,11 @@ def test_run_times_want_a_memory_that_says_enough() -> None:
     assert (learnt.completions, learnt.cv) == (1000, pytest.approx(0.66, abs=0.15))
     assert run_times(Memory().to_text()) is None
     assert run_times("{}") is None
+
+
+def test_run_times_are_read_from_a_memory_that_is_kept_compressed() -> None:
+    memory = Memory.from_text(remembered())
+    memory.joined = [f"i-{n:017x}" for n in range(300)]
+    kept = packed(memory.to_text())
+    assert kept != memory.to_text()
+    assert run_times(kept) == run_times(remembered())

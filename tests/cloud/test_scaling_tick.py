@@ -366,16 +366,36 @@ def test_a_lease_lost_in_the_middle_stops_what_would_be_done(on: Fleet) -> None:
     class Taken(Registry):
         """Another engine takes over while the signals are read: its clock is far ahead."""
 
-        def read(self, now: float) -> Any:
+        def read(self, now: float, *, memories: bool = True) -> Any:
             with suppress(AssertionError):
                 taken_meanwhile()
-            return real_read(self, now)
+            return real_read(self, now, memories=memories)
 
     on.parts.registry.__class__ = Taken
     ticked = on.engine.tick()
     assert not ticked.acts
     assert "another engine acts, and this one changes nothing" in ticked.troubles[-1]
     assert on.account.group("video")["DesiredCapacity"] == 0
+
+
+def test_memories_are_read_as_the_lease_is_taken_over_and_not_each_tick(on: Fleet) -> None:
+    def whole() -> list[bool]:
+        proxy = on.account.proxy
+        found = [b":memories" not in call.body for call in proxy.calls("Query")]
+        proxy.forget()
+        return found
+
+    for expected in ([True], [False], [False]):
+        on.engine.tick()
+        assert whole() == expected
+        on.clock.now += TICK
+    on.engine.release()
+    other = on.account.registry(counted=False)
+    lease = other.take("other", on.clock.now, 1)
+    assert lease is not None
+    other.release(lease)
+    on.engine.tick()
+    assert whole() == [True]
 
 
 def test_looking_writes_nothing(on: Fleet) -> None:

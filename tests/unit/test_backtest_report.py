@@ -152,6 +152,7 @@ def test_the_table_says_the_worst_share_and_the_mean_of_the_rest() -> None:
 def test_quantiles_are_the_nearest_rank(share: float, expected: int) -> None:
     assert quantile([1, 2, 3, 4], share) == expected
     assert quantile([], share) == 0
+    assert quantile([3, 4], share, zeros=2) == (0 if expected <= 2 else expected)
 
 
 def test_the_frontier_is_what_none_beats() -> None:

@@ -64,6 +64,32 @@ def test_check_as_json(folder: Path) -> None:
     assert len(data["queues"]["mail"]["promises"]) == 3
 
 
+def test_check_shows_what_surprises_in_a_queues_scaling(folder: Path) -> None:
+    windows = "".join(
+        f'[[queues.video.scaling.windows]]\nbegins = "0 {hour} * * *"\nends = "0 20 * * *"\n'
+        f'timezone = "Europe/Berlin"\n{bound}\n'
+        for hour, bound in ((8, "min = 6"), (9, "max = 4"))
+    )
+    (folder / "fleet.toml").write_text(
+        'name = "media"\n[queues.video]\ntasks = ["media.*"]\nlease = "20m"\n'
+        'nodes.max = 8\nslo.start_within = "1m"\nscaling.headroom = "off"\n'
+        f'scaling.predict = "off"\n{windows}'
+    )
+    ran = ops("manifest", "check", cwd=folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = [line for line in ran.stdout.splitlines() if ": caution: " in line]
+    assert [line.split(": ")[0] for line in found] == [
+        "queues.video.lease",
+        "queues.video.slo.start_within",
+        "queues.video.scaling.windows[0]",
+    ]
+    assert "60 s cannot be kept from no nodes" in found[1]
+    assert "window 1 asks for 6 nodes while window 2 allows 4" in found[2]
+    data = json.loads(ops("manifest", "check", "--json", cwd=folder).stdout)
+    said = data["queues"]["video"]["cautions"]
+    assert [f"queues.video.{c['key']}: caution: {c['text']}" for c in said] == found
+
+
 def test_check_of_a_wrong_manifest(folder: Path) -> None:
     wrong = folder / "wrong.toml"
     wrong.write_text(TEXT.replace("lease", "leese").replace("solo", "gevent"))

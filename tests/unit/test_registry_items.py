@@ -73,7 +73,7 @@ times = st.lists(st.floats(0, 43_200), max_size=70).map(lambda ages: [NOW - age 
 def test_every_word_is_readable_and_no_more_than_it_may_be(
     times: list[float], took: float, busy: int
 ) -> None:
-    word = Word(busy, 64, False, "r" * 300, tuple(times), tuple((t, took) for t in times), took)
+    word = Word(busy, 64, False, "r" * 300, tuple(times), tuple((t, took) for t in times), 7, took)
     (found,) = registered([node(word)], NOW).nodes["video"]
     assert len(found.started) == min(len(times), names.STARTED_AT_MOST)
     assert len(found.recent) == min(len(times), names.RECENT_AT_MOST)
@@ -196,7 +196,7 @@ def stored_bytes(item: dict[str, Any]) -> int:
 
 def test_three_thousand_nodes_and_five_hundred_queues_are_read_in_three_pages() -> None:
     recent = tuple((NOW - 1800 + i * 55.5, 123.4 + i) for i in range(names.RECENT_AT_MOST))
-    word = Word(4, 4, False, "2026-11-21-0a1b2c3d", (NOW - 99.9,) * 4, recent, 123.4)
+    word = Word(4, 4, False, "2026-11-21-0a1b2c3d", (NOW - 99.9,) * 4, recent, 12_345, 123.4)
     asked = {
         "wanted": text("pause"),
         "token": text("0123456789abcdef"),
@@ -206,7 +206,7 @@ def test_three_thousand_nodes_and_five_hundred_queues_are_read_in_three_pages() 
     }
     size = stored_bytes(node(word, **asked))
     assert 500 < size < 660
-    full = Word(64, 64, False, "r" * 40, (NOW - 99.9,) * 64, recent, 123.4)
+    full = Word(64, 64, False, "r" * 40, (NOW - 99.9,) * 64, recent, 12_345, 123.4)
     assert stored_bytes(node(full, **asked)) < 1_000
     memories = 500 * 2_048
     assert math.ceil((3_000 * size + memories) / 1_048_576) <= 3

@@ -27,7 +27,7 @@ from tests.unit.scaling_parts import NOW, TICK, applied, kinds, later, launched,
 TAKING = {"pause", "terminate", "replace", "forget"}
 
 anything = settings(
-    max_examples=4_000 if os.environ.get("FLEET_LONG") else 200,
+    max_examples=4_000 if os.environ.get("FLEET_LONG") else 120,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

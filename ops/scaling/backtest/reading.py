@@ -14,7 +14,7 @@ from ops.errors import OpsError
 from ops.scaling.backtest.rows import Rows, rows_of
 from ops.scaling.backtest.trace import Trace, in_order
 
-#: 16 bytes a task in the trace and 16 in the run: two thirds of a gigabyte for as many.
+#: About 90 bytes a task by the end of a run: under two gigabytes for as many.
 TASKS_AT_MOST: Final = 20_000_000
 #: Times of arrivals beyond this are milliseconds.
 _SECONDS_AT_MOST: Final = 1e11

@@ -93,14 +93,16 @@ def result_of(
 ) -> Result:
     """Return what a run came to; `keep_series` keeps every wait for a plot."""
     machine, totals = done.machine, done.machine.totals
-    waits = sorted([*totals.waits, *machine.unstarted_waits()])
+    # Most tasks of a dense trace wait for nothing: they are counted, and not sorted.
+    waits = [wait for wait in totals.waits if wait > 0]
+    none = len(totals.waits) - len(waits)
     in_time = undisturbed = None
     if promise_seconds is not None:
-        kept = len(waits) - sum(1 for wait in waits if wait > promise_seconds)
-        # Whoever gave up has started nothing of what still waits, however short that wait is.
-        kept -= sum(1 for wait in machine.unstarted_waits() if wait <= promise_seconds)
+        kept = none + sum(1 for wait in waits if wait <= promise_seconds)
         in_time = 100.0 * kept / len(trace)
         undisturbed = 100.0 * max(0, kept - totals.killed) / len(trace)
+    waits += machine.unstarted_waits()
+    waits.sort()
     begin = machine.begins_at
     return Result(
         policy=done.policy,
@@ -112,7 +114,7 @@ def result_of(
         cost_ratio=totals.node_seconds * machine.slots / done.work_seconds,
         in_time_percent=in_time,
         undisturbed_percent=undisturbed,
-        wait_seconds={name: quantile(waits, share) for name, share in _QUANTILES},
+        wait_seconds={name: quantile(waits, share, none) for name, share in _QUANTILES},
         launches=totals.launches,
         reversals=totals.reversals,
         killed=totals.killed,
@@ -131,11 +133,13 @@ def _series(done: Run) -> Series:
     return Series(started, done.machine.totals.waits)
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value that `share` of the values do not exceed (nearest rank)."""
-    if not ordered:
-        return 0.0
-    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
+def quantile(ordered: Sequence[float], share: float, zeros: int = 0) -> float:
+    """Return the smallest value that `share` of the values do not exceed (nearest rank).
+
+    `zeros` more values come before the ordered ones.
+    """
+    rank = max(1, math.ceil(share * (zeros + len(ordered)) - 1e-9))
+    return ordered[rank - 1 - zeros] if zeros < rank <= zeros + len(ordered) else 0.0
 
 
 def cost_ratio(steps: Sequence[Sequence[float]], slots: int, work_seconds: float) -> float:
