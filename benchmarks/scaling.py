@@ -66,9 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
     else:
         traces = [make() for make in scaling_traces.MADE]
-    began = time.perf_counter()
+    before = _processor_seconds()
     results = _runs(traces, SETTINGS, tuple(POLICIES), options)
-    took = time.perf_counter() - began
+    took = _processor_seconds() - before
     parts = [_table(results), _summary(results), _variants(traces, options)]
     if not given:
         parts.append(_speed(took, len(traces) * len(POLICIES) * options.seeds, options.processes))
@@ -181,20 +181,26 @@ def _variants(traces: Sequence[Trace], options: argparse.Namespace) -> str:
 
 def _speed(took: float, runs: int, processes: int) -> str:
     trace = scaling_traces.dense(MILLION)
-    began = time.perf_counter()
+    before = time.process_time()
     run_job(Job(0, "fleet", SETTINGS), [trace])
-    rate = MILLION / (time.perf_counter() - began)
+    rate = MILLION / (time.process_time() - before)
     weeks = QUEUES * len(POLICIES)
-    minutes = took / runs * weeks / 60
+    minutes = took / runs * weeks / processes / 60
     return "\n".join(
         [
-            "| speed | aim | measured |",
+            "| speed, in processor time | aim | measured |",
             "|---|---:|---:|",
             f"| a million tasks over a day, fleet, tasks/s on one core | ≥ 100,000 | {rate:,.0f} |",
             f"| a week of {QUEUES} queues like these under {len(POLICIES)} policies, minutes on "
             f"{processes} cores | ≤ 10 | {minutes:.1f} |",
         ]
     )
+
+
+def _processor_seconds() -> float:
+    """Return what this process and its children have used; not what others on the machine have."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _write(text: str, name: str) -> None:

@@ -142,8 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--queues", type=int, nargs="+", default=list(AIMS))
     parser.add_argument("--passes", type=int, default=PASSES)
     options = parser.parse_args(arguments)
+    head = ("aim ms", "best", "median", "worst")
     print(
-        f"{'queues':>6} {'nodes':>6} {'aim ms':>7} {'best':>7} {'median':>7} {'worst':>7} {'µs a queue':>11}"
+        f"{'queues':>6} {'nodes':>6} {' '.join(f'{name:>7}' for name in head)} {'µs a queue':>11}"
     )
     missed = 0
     for number in options.queues:

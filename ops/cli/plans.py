@@ -37,7 +37,7 @@ def show_and_apply(
     if yes and steps:
         with progress("applying", steps) as step:
             take(step)
-        say(f"{steps} steps done{afterwards}")
+        say(f"{steps} {'step' if steps == 1 else 'steps'} done{afterwards}")
     if as_json:
         more = {} if left_out is None else {"left_out": list(left_out)}
         print_json({"fleet": fleet, "applied": yes, "changes": list(rows), **more})

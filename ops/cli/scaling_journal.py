@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from ops.scaling.replay import Difference, Replay, Replayed
     from ops.scaling.tick import QueueTick
 
+#: Seconds since the epoch from 2001 to 2286; ISO 8601's dates without dashes have eight digits.
+_EPOCH: Final = re.compile(r"[0-9]{10}(\.[0-9]+)?")
+
 
 class Moment(click.ParamType["float"]):
-    """A time: ISO 8601, in UTC unless it says otherwise, or a duration for so long ago."""
+    """A time: ISO 8601, in UTC unless it says otherwise, epoch seconds, or so long ago."""
 
     name = "time"
 
@@ -34,6 +38,8 @@ class Moment(click.ParamType["float"]):
         from worker.manifest.problems import RefusedValueError  # noqa: PLC0415
         from worker.manifest.units import parse_duration  # noqa: PLC0415
 
+        if _EPOCH.fullmatch(value):
+            return float(value)  # as a journal's lines and --json have it
         try:
             at = datetime.fromisoformat(value)
         except ValueError:
@@ -81,7 +87,11 @@ def replay(file: str, queue_name: str | None, at: float | None, as_json: bool) -
     if as_json:
         print_json(_as_data(found))
     if not found.decisions:
-        raise OpsError(f"{file}: expected decisions, got none{_left_out(found)}")
+        whose = "" if queue_name is None else f" about {queue_name}"
+        raise OpsError(
+            f"{file}: expected decisions{whose}, got none{_left_out(found)}: "
+            "name a journal of ops scaling run --journal, and a queue and time that it has"
+        )
     if not as_json:
         _print(found)
     return Exit.DRIFTED if found.differ else Exit.DONE
@@ -137,7 +147,7 @@ def _now(ops: Ops, queue_name: str) -> QueueTick:
 def _then(
     journal: str, queue_name: str, at: float | None
 ) -> tuple[QueueTick, tuple[tuple[str, str], ...]]:
-    from ops.scaling.explain import as_recorded  # noqa: PLC0415
+    from ops.scaling.explain import as_recorded, stamp  # noqa: PLC0415
     from ops.scaling.journal_read import STDIN, all_lines, lines  # noqa: PLC0415
     from ops.scaling.replay import Replayed, replay  # noqa: PLC0415
 
@@ -146,9 +156,11 @@ def _then(
     for each in replay(text, found, queue_name, math.inf if at is None else at):
         last = each
     if last is None:
-        until = "" if at is None else f" until {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+        until = "" if at is None else f" until {stamp(at)}"
+        remedy = "check the name" if at is None else "take a later --at, or check the name"
         raise OpsError(
-            f"{journal}: expected a decision about {queue_name}{until}, got none{_left_out(found)}"
+            f"{journal}: expected a decision about {queue_name}{until}, "
+            f"got none{_left_out(found)}: {remedy}"
         )
     return as_recorded(last.recorded, last.again), last.recorded.outcomes
 

@@ -48,7 +48,8 @@ def pin(ops: Ops, queue_name: str, nodes: int, lasts: timedelta | None, as_json:
         print_json({"queue": queue_name, "pinned": nodes, "until": time_of(until)})
     else:
         end = "it is unpinned" if until is None else time_of(until)
-        print_line(f"{queue_name}: pinned at {nodes} nodes until {end}")
+        number = "1 node" if nodes == 1 else f"{nodes} nodes"
+        print_line(f"{queue_name}: pinned at {number} until {end}")
     return Exit.DONE
 
 

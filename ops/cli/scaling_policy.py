@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -64,6 +65,9 @@ def set_(ops: Ops, queue_name: str, assignments: Sequence[str], yes: bool, as_js
     from ops.scaling.edit import set_key  # noqa: PLC0415
 
     keys = [parse(assignment) for assignment in assignments]
+    twice = next((key for key, count in Counter(key for key, _ in keys).items() if count > 1), None)
+    if twice is not None:
+        raise OpsError(f"{'.'.join(twice)}: expected one value, got several: leave one", Exit.USAGE)
 
     def edit(text: str) -> str:
         for key, value in keys:

@@ -114,6 +114,7 @@ def plan(ops: Ops, queue_name: str | None, as_json: bool) -> int:
         print_json({"fleet": fleet.name, "queues": [overview(tick).as_data() for tick in shown]})
     else:
         _print_plan(shown)
+        _say_unknown(shown)
     return Exit.DRIFTED if ticked.troubles or any(map(unknown, shown)) else Exit.DONE
 
 
@@ -133,3 +134,19 @@ def _print_plan(ticks: Sequence[QueueTick]) -> None:
             for each in seen
         ],
     )
+
+
+def _say_unknown(ticks: Sequence[QueueTick]) -> None:
+    """Say all that is not known: a row has the first that holds its queue, and others wait behind.
+
+    What is the same for many queues, such as the registry, is said once.
+    """
+    from ops.scaling.explain import missing  # noqa: PLC0415
+
+    found: dict[tuple[str, str], list[str]] = {}
+    for tick in ticks:
+        for each in missing(tick):
+            found.setdefault(each, []).append(tick.snapshot.queue)
+    for (what, why), queues in found.items():
+        named = ", ".join(queues) if len(queues) < len(ticks) or len(ticks) == 1 else "all queues"
+        say(f"{named}: {what} not known: {why}")

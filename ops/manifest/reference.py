@@ -43,8 +43,8 @@ in `-dlq`. FIFO queues are not supported: leases, hand-backs and batched deletes
 FIFO promises.
 
 Tasks that are due in more than 15 minutes wait in one more queue, `{fleet}-delayed`. In DynamoDB
-the fleet has the tables `{fleet}-once`, `{fleet}-waiting` and, where results are kept there,
-`{fleet}-results`.
+the fleet has the tables `{fleet}-once`, `{fleet}-waiting`, `{fleet}-registry` (its nodes, and what
+the scaling engine remembers) and, where results are kept there, `{fleet}-results`.
 
 A task goes to the queue that names it exactly, else to the first queue in the file with a glob
 (`*`, `?`, `[abc]`; case counts) that matches it.

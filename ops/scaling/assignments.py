@@ -20,7 +20,8 @@ KEYS: Final = (
     *(f"scaling.{key}" for key in Scaling.model_fields if key != "windows"),
 )
 
-_DECIMAL: Final = re.compile(r"[0-9]+\.[0-9]+")
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 _SHORT: Final = {key.rpartition(".")[2]: key for key in KEYS}
 
 
@@ -51,6 +52,6 @@ def _value(key: str, text: str) -> Value | None:
         return None
     if key == "scaling.policies":
         return [part.strip() for part in text.split(",")]
-    if text.isascii() and text.isdigit():
+    if _WHOLE.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text

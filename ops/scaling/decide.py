@@ -84,7 +84,8 @@ def _wishes(situation: Situation) -> tuple[Wish, ...]:
     pin, counts = situation.snapshot.pin, situation.snapshot.counts.value
     if pin is not None:
         by = f" by {pin.by}" if pin.by else ""
-        return (Wish("pin", f"pinned at {pin.nodes} nodes{by}", nodes=pin.nodes),)
+        nodes = "1 node" if pin.nodes == 1 else f"{pin.nodes} nodes"
+        return (Wish("pin", f"pinned at {nodes}{by}", nodes=pin.nodes),)
     if counts is None:
         return ()
     return wishes_of(

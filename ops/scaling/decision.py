@@ -107,5 +107,6 @@ class Situation:
             parts.append(f"the counts are not known: {self.snapshot.counts.trouble}")
         if bounds:
             parts.append(bounds)
+        parts += [f"{one.node} {one.why}" for one in self.actions if one.kind == "replace"]
         held_back = f" ({'; '.join(self.cautions)})" if self.cautions else ""
         return f"{'; '.join(parts)}{held_back}"

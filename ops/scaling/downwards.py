@@ -7,6 +7,7 @@ from typing import Final
 from ops.scaling.decision import Situation
 from ops.scaling.drain import to_end, to_pause
 from ops.scaling.model import Forget, Pause, Replace, Terminate
+from ops.scaling.standing import ages
 
 #: Silent nodes replaced in one pass.
 REPLACED_AT_MOST: Final = 2
@@ -24,8 +25,10 @@ def pause(situation: Situation, keep: int) -> None:
         situation.cautions.append(f"would pause {surplus}, but {reason}")
         return
     standing, memory = situation.standing, situation.memory
-    running = standing.running([*standing.up, *standing.draining])
-    outlook = memory.durations.outlook(situation.now, running)
+    nodes = [*standing.up, *standing.draining]
+    outlook = memory.durations.outlook(
+        situation.now, standing.running(nodes), ages(nodes, situation.now)
+    )
     for node in to_pause(standing, outlook, surplus):
         situation.actions.append(Pause(node.id, situation.token))
         memory.paused_at = situation.now

@@ -78,11 +78,19 @@ class Durations:
             self.counts = [count / fading for count in counts]
         del self._pending[:-_PENDING_AT_MOST]
 
-    def outlook(self, now: float, running: Running) -> Outlook:
-        """Return what to expect of tasks that run, and of those that will."""
+    def outlook(
+        self, now: float, running: Running, ages: Mapping[int, float] | None = None
+    ) -> Outlook:
+        """Return what to expect of tasks that run, and of those that will.
+
+        `ages` are those of each group's running tasks, on average, in seconds; a group without one
+        is as old as the middle of the time in which its tasks started.
+        """
         censored = [0.0] * len(EDGES)
+        known = ages or {}
         for group, tasks in running.items():
-            censored[bisect_right(EDGES, _age(group, now)) - 1] += tasks
+            age = known.get(group, _middle_age(group, now))
+            censored[bisect_right(EDGES, age) - 1] += tasks
         hazards = _hazards(self.counts, censored)
         cumulated = tuple(
             accumulate(
@@ -90,7 +98,7 @@ class Durations:
                 initial=0.0,
             )
         )
-        outlook = Outlook(now, hazards, cumulated, running, self.groups, self.total)
+        outlook = Outlook(now, hazards, cumulated, running, self.groups, self.total, known)
         self._settle(outlook)
         return outlook
 
@@ -141,14 +149,22 @@ class Outlook:
     groups: Mapping[int, tuple[float, float]]
     seen: int
     """Completions it rests on."""
+    ages: Mapping[int, float] = field(default_factory=dict)
+    """Of each group's running tasks, on average."""
     _factors: dict[int, float] = field(default_factory=dict)
     _shapes: dict[int, float] = field(default_factory=dict)
     _renewals: tuple[float, list[float]] | None = None
+    _mean: float | None = None
 
     def cumulative(self, age: float) -> float:
         """Return the hazard a task has lived through by that age."""
         at = bisect_right(EDGES, age) - 1
         return self.cumulated[at] + self.hazards[at] * (age - EDGES[at])
+
+    def age(self, group: int) -> float:
+        """Return how long a group's running tasks have run, on average."""
+        known = self.ages.get(group)
+        return _middle_age(group, self.now) if known is None else known
 
     def factor(self, group: int) -> float:
         """Return how much faster than usual the tasks of a group end; 1 is as usual."""
@@ -161,7 +177,7 @@ class Outlook:
             d, lived_through = self.groups.get(neighbour, (0.0, 0.0))
             tasks = self.running.get(neighbour, 0.0)
             if tasks:
-                lived_through += tasks * self.cumulative(_age(neighbour, self.now))
+                lived_through += tasks * self.cumulative(self.age(neighbour))
             deaths += weight * d
             lived += weight * lived_through
         factor = (_FRAILTY + deaths) / (_FRAILTY + lived)
@@ -173,7 +189,7 @@ class Outlook:
         """Return the chance that a running task of this group ends within so many seconds, and its
         standard deviation: how well the group's factor is known by what has ended of it.
         """
-        age = _age(group, self.now)
+        age = self.age(group)
         ahead = self.factor(group) * (self.cumulative(age + seconds) - self.cumulative(age))
         stays = math.exp(-ahead)
         # The factor's posterior is a gamma distribution of shape a + deaths: its relative deviation
@@ -182,7 +198,7 @@ class Outlook:
 
     def ends_in(self, group: int) -> float:
         """Return in how many seconds a running task of this group ends, on average."""
-        age, factor = _age(group, self.now), self.factor(group)
+        age, factor = self.age(group), self.factor(group)
         at = bisect_right(EDGES, age) - 1
         left, survives, begins = 0.0, 1.0, age
         while at < _LAST and survives > 0.02:
@@ -197,6 +213,11 @@ class Outlook:
 
     def mean(self) -> float:
         """Return how long a task runs, on average."""
+        if self._mean is None:
+            self._mean = self._mean_of_all()
+        return self._mean
+
+    def _mean_of_all(self) -> float:
         left, survives = 0.0, 1.0
         for hazard, width in zip(self.hazards, _WIDTHS, strict=True):
             dies = 1.0 - math.exp(-hazard * width)
@@ -237,8 +258,7 @@ class Outlook:
 _GRID: Final = 16
 
 
-def _age(group: int, now: float) -> float:
-    """Return the age of a group's tasks: that of the middle of its minute."""
+def _middle_age(group: int, now: float) -> float:
     return max(0.0, now - (group + 0.5) * TOGETHER_SECONDS)
 
 

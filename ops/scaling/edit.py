@@ -39,9 +39,12 @@ def set_key(text: str, queue: str, key: tuple[str, ...], value: Value | None) ->
 def add_window(text: str, queue: str, window: Mapping[str, str | int]) -> str:
     """Return the text with one more window of scaling, after those the queue has.
 
-    Raises OpsError as `set_key` does, and where the queue's windows are those of [defaults].
+    A window that the queue has already changes nothing. Raises OpsError as `set_key` does, and
+    where the queue's windows are those of [defaults].
     """
     path = _own_windows(text, queue)
+    if dict(window) in _at(tomllib.loads(text), path[:-1]).get(path[-1], []):
+        return text
 
     def change(tables: dict[str, Any]) -> None:
         _at(tables, path[:-1]).setdefault(path[-1], []).append(dict(window))

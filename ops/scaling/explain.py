@@ -62,6 +62,7 @@ def overview(tick: QueueTick) -> Overview:
             "in_flight": None if counts is None else counts.in_flight,
             "delayed": None if counts is None else counts.delayed,
             "oldest_seconds": oldest,
+            "unknown": dict(missing(tick)),
             **queue_as_data(tick),
         },
     )
@@ -69,9 +70,18 @@ def overview(tick: QueueTick) -> Overview:
 
 def unknown(tick: QueueTick) -> bool:
     """Whether something that is decided on is not known."""
+    return bool(missing(tick)) or bool(tick.notes)
+
+
+def missing(tick: QueueTick) -> list[tuple[str, str]]:
+    """Return what is decided on and not known, each by its name in `explained`, and why."""
     snapshot = tick.snapshot
-    readings: tuple[Reading[Any], ...] = (snapshot.counts, snapshot.group, snapshot.nodes)
-    return any(each.value is None for each in readings) or bool(tick.notes)
+    readings: tuple[tuple[str, Reading[Any]], ...] = (
+        ("queue", snapshot.counts),
+        ("group", snapshot.group),
+        ("nodes", snapshot.nodes),
+    )
+    return [(name, each.trouble) for name, each in readings if each.value is None]
 
 
 def explained(
@@ -95,10 +105,10 @@ def explained(
     yield _reading("nodes", nodes, "" if nodes.value is None else _nodes(nodes.value, tick), now)
     if snapshot.pin is not None:
         until = "" if snapshot.pin.until is None else f" until {stamp(snapshot.pin.until)}"
-        yield f"  pinned     at {snapshot.pin.nodes} nodes by {snapshot.pin.by}{until}"
+        yield f"  pinned     at {_count(snapshot.pin.nodes, 'node')} by {snapshot.pin.by}{until}"
     yield "wished"
     for wish in tick.decision.wishes:
-        yield f"  {wish.policy:<9}  {wish.nodes} nodes: {wish.why}"
+        yield f"  {wish.policy:<9}  {_count(wish.nodes, 'node')}: {wish.why}"
     if not tick.decision.wishes:
         yield "  nothing"
     yield "held back"
@@ -154,6 +164,10 @@ def _nodes(nodes: tuple[Node, ...], tick: QueueTick) -> str:
         )
         parts += [f"{count} {what}" for what, count in named if count]
     return ", ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _oldest(reading: Reading[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -94,9 +95,9 @@ def differences(before: Queue, after: Queue) -> list[tuple[str, str | None, str 
     changed = [(key, old[key], new[key]) for key in old if old[key] != new[key]]
     had, has = _windows(before), _windows(after)
     gone: list[tuple[str, str | None, str | None]] = [
-        ("scaling.windows", window, None) for window in had if window not in has
+        ("scaling.windows", window, None) for window in (had - has).elements()
     ]
-    come = [("scaling.windows", None, window) for window in has if window not in had]
+    come = [("scaling.windows", None, window) for window in (has - had).elements()]
     return [*changed, *gone, *come]
 
 
@@ -121,8 +122,9 @@ def _text(value: Any, is_set: bool) -> str:
     return text if is_set else f"{text} (default)"
 
 
-def _windows(queue: Queue) -> list[str]:
-    return [words(window) for window in settings_of(queue).windows]
+def _windows(queue: Queue) -> Counter[str]:
+    # Two windows may say the same in words; taking one of them out is a change all the same.
+    return Counter(words(window) for window in settings_of(queue).windows)
 
 
 def promise_of(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -81,6 +82,21 @@ class Standing:
                 group = group_of(at)
                 groups[group] = groups.get(group, 0.0) + weight
         return groups
+
+
+def ages(nodes: Iterable[Node], now: float) -> dict[int, float]:
+    """Return how long running tasks have run: an average for those that started together.
+
+    In seconds. Where tasks are short, how long ago their group began says nothing of them.
+    """
+    sums: dict[int, float] = {}
+    tasks: dict[int, int] = {}
+    for node in nodes:
+        for at in node.started:
+            group = group_of(at)
+            sums[group] = sums.get(group, 0.0) + at
+            tasks[group] = tasks.get(group, 0) + 1
+    return {group: max(0.0, now - total / tasks[group]) for group, total in sums.items()}
 
 
 def stand(

@@ -11,7 +11,9 @@ from typing import Final
 from ops.scaling.durations import ENOUGH, Outlook, Running
 
 #: Square of how far off the estimated hazards are taken to be, as a part.
-DOUBT: Final = 0.04
+DOUBT: Final = 0.06
+#: The same of a mean that rests on much: run times change (10 %).
+SURELY_OFF: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -49,9 +51,12 @@ class Supply:
             chance, deviation = self.outlook.ends_within(group, seconds)
             ends += tasks * chance
             variance += tasks * chance * (1 - chance) + (tasks * deviation) ** 2
-        more += ends * (1 + again(seconds / 2, longest))
-        # The hazards themselves are estimates, and worth less while they rest on little.
-        doubt = DOUBT + 4.0 / self.outlook.seen
+        mean = self.outlook.mean()
+        # What ends within the time ends half way through it, or as soon as short tasks do.
+        more += ends * (1 + again(seconds - min(seconds / 2, mean), longest))
+        # The hazards are estimates, worth less while they rest on little. How many short tasks fit
+        # into the time hangs on their mean alone, which is known better.
+        doubt = max(SURELY_OFF, DOUBT * mean / max(mean, seconds)) + 4.0 / self.outlook.seen
         return sure + more, math.sqrt(variance + doubt * more**2)
 
     def ready_within(self, seconds: float) -> float:

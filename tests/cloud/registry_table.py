@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from ops.local.aws import local_aws
 from ops.registry.registry import Registry
 from ops.stores.tables import steps
 from ops.stores.wanted import wanted_tables
@@ -23,13 +19,6 @@ from worker.fleet import Fleet
 
 REGION = "eu-west-1"
 _FLEETS = itertools.count(1)
-
-
-@contextmanager
-def faulty_aws(folder: Path) -> Iterator[Faulty]:
-    """Run a local AWS behind a proxy; yields the proxy."""
-    with local_aws(folder, lambda: None) as url, Faulty(url) as proxy:
-        yield proxy
 
 
 def dynamodb(url: str) -> Any:

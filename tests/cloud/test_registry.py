@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -18,36 +18,12 @@ from ops.registry.registry import Registry
 from ops.registry.transact import LostLease
 from ops.registry.word import Heard, Word
 from ops.scaling.model import Pin, Wanted
-from tests.cloud.registry_table import Bench, faulty_aws
-from tests.faulty import Faulty
+from tests.cloud.registry_table import Bench
 
 T = TypeVar("T")
 RUN, PAUSE, END = Wanted.RUN, Wanted.PAUSE, Wanted.END
 IDLE = Word(busy=0, slots=4, paused=True)
 BUSY = Word(busy=1, slots=4, paused=False)
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def bench(proxy: Faulty) -> Bench:
-    return Bench(proxy)
-
-
-@pytest.fixture
-def engine(bench: Bench) -> Registry:
-    return bench.registry()
-
-
-@pytest.fixture
-def lease(engine: Registry) -> Lease:
-    lease = engine.take("a", time.time(), 60)
-    assert lease is not None
-    return lease
 
 
 def item_of(bench: Bench, node: str = "i-1") -> NodeItem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,40 +16,11 @@ from ops.registry.registry import Registry
 from ops.registry.table import ATTEMPTS
 from ops.registry.word import Heard, Word
 from ops.scaling.model import Pin, Wanted
-from tests.cloud.registry_table import Bench, faulty_aws
+from tests.cloud.registry_table import Bench
 from tests.faulty import Fault, Faulty
 
 IDLE = Word(busy=0, slots=4, paused=True)
 PAUSE = Wanted.PAUSE
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def proxy(shared: Faulty) -> Iterator[Faulty]:
-    yield shared
-    shared.clear()
-
-
-@pytest.fixture
-def bench(proxy: Faulty) -> Bench:
-    return Bench(proxy)
-
-
-@pytest.fixture
-def engine(bench: Bench) -> Registry:
-    return bench.registry()
-
-
-@pytest.fixture
-def lease(engine: Registry) -> Lease:
-    lease = engine.take("a", time.time(), 60)
-    assert lease is not None
-    return lease
 
 
 @pytest.fixture

@@ -15,17 +15,11 @@ from ops.registry.registered import Registered
 from ops.registry.registry import Registry
 from ops.registry.transact import LostLease
 from ops.scaling.model import Wanted
-from tests.cloud.registry_table import Bench, faulty_aws
+from tests.cloud.registry_table import Bench
 from tests.e2e.fleet import wait_for
 from tests.faulty import Faulty
 
 RUN, PAUSE, END = Wanted.RUN, Wanted.PAUSE, Wanted.END
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
 
 
 @pytest.fixture

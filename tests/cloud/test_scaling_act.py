@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ops.local.aws import local_aws
 from ops.scaling.model import (
     Action,
     Forget,
@@ -25,18 +23,6 @@ from tests.faulty import Fault, Faulty
 
 END = "TerminateInstanceInAutoScalingGroup"
 SET = "SetDesiredCapacity"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(aws: str) -> Iterator[Faulty]:
-    with Faulty(aws) as proxy:
-        yield proxy
 
 
 @pytest.fixture

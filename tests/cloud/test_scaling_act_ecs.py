@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from ops.local.aws import local_aws
 from ops.scaling.model import Launch, Lifecycle, Replace, Terminate
 from tests.cloud.scaling_account import Account
 from tests.cloud.scaling_engine import TOKEN, Engine
@@ -15,18 +13,6 @@ from tests.faulty import Fault, Faulty
 
 PROTECT = "UpdateTaskProtection"
 UPDATE = "UpdateService"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(aws: str) -> Iterator[Faulty]:
-    with Faulty(aws) as proxy:
-        yield proxy
 
 
 def engine_of(aws: str, proxy: Faulty, tasks: int) -> Engine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +9,11 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from ops.errors import OpsError
-from ops.local.aws import local_aws
 from ops.scaling.predictive_aws import METRIC, Found, Wanted, apply, plan, read
 from tests.cloud.scaling_account import Account
 from tests.faulty import Faulty
 
 WANTED = Wanted("media-mail", "media-mail-group", slots=4, service_seconds=30.0, boot_seconds=180)
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
 
 
 def test_the_policy_is_of_the_shape_that_aws_takes() -> None:

@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops.local.aws import local_aws, local_environment
+from ops.local.aws import local_environment
 from ops.scaling.memories import packed
 from ops.scaling.memory import Memory
 from ops.scaling.predictive_aws import POLICY, Wanted
@@ -74,18 +74,6 @@ class Fleet:
 
     def group(self, queue: str) -> str:
         return f"{self.account.name}-{queue}"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(aws: str) -> Iterator[Faulty]:
-    with Faulty(aws) as proxy:
-        yield proxy
 
 
 def test_it_is_planned_put_and_removed_with_the_manifest(

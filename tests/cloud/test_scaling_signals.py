@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from ops.local.aws import local_aws
 from ops.scaling.model import Counts, Lifecycle, Pin
 from tests.cloud.scaling_account import Account
 from tests.faulty import Fault, Faulty
@@ -17,18 +15,6 @@ MANY = 500
 COUNTS = "GetQueueAttributes"
 GROUPS = "DescribeAutoScalingGroups"
 AGES = "GetMetricData"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(aws: str) -> Iterator[Faulty]:
-    with Faulty(aws) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -167,7 +153,10 @@ def test_a_queue_that_is_gone_is_absent_also_as_the_first(account: Account) -> N
         sqs.delete_queue(QueueUrl=url)
         mail = signals.gather(now + 15).queues["mail"].counts
     assert mail.value is None
-    assert mail.trouble.startswith("absent: ")
+    name = account.fleet.physical_name("mail")
+    assert mail.trouble == (
+        f"absent: no queue {name} in SQS: create it with ops queues apply --yes"
+    )
     with account.signals() as signals:
         found = signals.gather(now).queues
     assert found["mail"].counts.trouble.startswith("absent: ")

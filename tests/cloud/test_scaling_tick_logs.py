@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ops.local.aws import local_aws
 from ops.scaling.journal_logs import (
     EVENT_AT_MOST_BYTES,
     KEPT_AT_MOST_BYTES,
@@ -53,12 +52,6 @@ class Logs:
 
     def messages(self) -> list[str]:
         return [event["message"] for event in self.events()]
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
 
 
 @pytest.fixture

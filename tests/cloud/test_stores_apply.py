@@ -15,19 +15,13 @@ from typing import Any
 import boto3
 import pytest
 
-from ops.local.aws import local_aws, local_environment
+from ops.local.aws import local_environment
 from tests.e2e.fleet import wait_for
 from tests.faulty import Fault, Faulty
 
 ROOT = Path(__file__).parents[2]
 REGION = "eu-west-1"
 FLEETS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        yield url
 
 
 @dataclass

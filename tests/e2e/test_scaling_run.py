@@ -239,6 +239,10 @@ def test_once_plan_and_explain(on: Scaled) -> None:
     gone = on.ops("scaling", "plan")
     assert gone.returncode == 3
     assert "the group is not known" in gone.stdout
+    assert gone.stderr.startswith("video: group not known: absent: no group has the tags ")
+    gone = on.ops("scaling", "plan", "--json")
+    (queue,) = json.loads(gone.stdout)["queues"]
+    assert list(queue["unknown"]) == ["group"]
     for wrong in (["plan", "--queue", "mail"], ["run", "--every", "0s"], ["explain", "mail"]):
         assert on.ops("scaling", *wrong).returncode == 2
 

@@ -180,6 +180,7 @@ def test_a_window_comes_and_goes(text: str, queue: str) -> None:
     before = read(text, *path) or []
     first = add_window(text, queue, WINDOW)
     second = add_window(first, queue, {**WINDOW, "min": 5})
+    assert add_window(second, queue, WINDOW) == second
     assert read(second, *path) == [*before, WINDOW, {**WINDOW, "min": 5}]
     assert comments(second) == comments(text)
     third = remove_window(second, queue, len(before))
@@ -276,7 +277,7 @@ def test_a_layout_that_cannot_be_edited_is_refused() -> None:
         ("headroom=2", (("scaling", "headroom"), 2)),
         ("headroom=off", (("scaling", "headroom"), "off")),
         ("min=", (("nodes", "min"), None)),
-        ("min=-1", (("nodes", "min"), "-1")),
+        ("min=-1", (("nodes", "min"), -1)),
         ("boot=a=b", (("nodes", "boot"), "a=b")),
     ],
 )

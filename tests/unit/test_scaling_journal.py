@@ -383,7 +383,8 @@ class TestReplay(Commands):
             f"{path}: line 1: of version 2, expected 1",
             f"{path}: line 2: expected a line of JSON, found part of one or none",
             f"{path}: expected decisions, got none (left out: 1 of another version, "
-            "1 torn or no lines of a journal's)",
+            "1 torn or no lines of a journal's): name a journal of ops scaling run --journal, "
+            "and a queue and time that it has",
         ]
         assert run(["scaling", "replay", str(path.parent / "none")]) == 2
         assert "expected a journal that can be read" in capsys.readouterr().err
@@ -404,13 +405,16 @@ class TestExplain(Commands):
         data = json.loads(capsys.readouterr().out)
         assert data["why"] == launched.decision.why
         assert data["actions"][0]["action"] == "launch"
+        # The time as --json has it is taken as it is.
+        assert run([*asked[:-1], str(data["at"]), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == data
 
     def test_what_is_not_there(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["scaling", "explain", "mail", "--journal", str(path)]) == 1
         assert "expected a decision about mail, got none" in capsys.readouterr().err
         asked = ["scaling", "explain", "video", "--journal", str(path), "--at", "2020-01-01"]
         assert run(asked) == 1
-        assert "until 2020-01-01 00:00:00, got none" in capsys.readouterr().err
+        assert "until 2020-01-01 00:00:00 UTC, got none: take a later" in capsys.readouterr().err
         assert run(["scaling", "explain", "video", "--at", "10m"]) == 2
         assert run([*asked[:-1], "soon"]) == 2
 

@@ -128,7 +128,17 @@ def test_a_window_is_added_and_removed(file: Path) -> None:
         '\n[[queues.video.scaling.windows]]\nbegins = "0 8 * * 1-5"\nends = "0 18 * * 1-5"\n'
         'timezone = "America/New_York"\nmin = 4\ndesired = 6\n'
     )
-    assert file.read_text() == TEXT.replace("min = 2\n", f"min = 2\n{window}")
+    added = TEXT.replace("min = 2\n", f"min = 2\n{window}")
+    assert file.read_text() == added
+    again = ops(*add, "--yes", cwd=file.parent)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr == "fleet.toml: queues.video says so already\n"
+    assert file.read_text() == added
+    # One that was written twice by hand is a change all the same as it goes.
+    file.write_text(added.replace(window, window + window))
+    twice = ops("scaling", "policy", "schedule", "video", "--remove", "3", cwd=file.parent)
+    assert len(twice.stdout.splitlines()) == 2
+    file.write_text(added)
     remove = ("scaling", "policy", "schedule", "video", "--yes", "--remove")
     assert ops(*remove, "2", cwd=file.parent).returncode == 0
     assert file.read_text() == TEXT
@@ -148,6 +158,7 @@ def test_a_window_is_added_and_removed(file: Path) -> None:
         (("set", "vidoe", "max=3"), "got vidoe: did you mean video?"),
         (("set", "video"), "Missing argument 'KEY=VALUE...'"),
         (("set", "video", "max"), "max: expected KEY=VALUE"),
+        (("set", "video", "max=3", "nodes.max=4"), "nodes.max: expected one value, got several"),
         (("set", "video", "leese=1"), "leese: expected a key of a queue's scaling"),
         (
             ("set", "video", "min=21"),

@@ -19,11 +19,11 @@ from typing import Final
 
 from ops.scaling.durations import ENOUGH
 from ops.scaling.policies.wish import Sight, Wish
-from ops.scaling.standing import REPORT_SECONDS
+from ops.scaling.standing import REPORT_SECONDS, ages
 from ops.scaling.supply import Supply
 
 #: Standard deviations of what is expected to begin that are not counted on.
-CONFIDENCE: Final = 2.2
+CONFIDENCE: Final = 2.4
 #: What a receive, a heartbeat of the node and the engine's own calls may take.
 MARGIN_SECONDS: Final = 8.0
 #: So many groups of waiting tasks are looked at, oldest first; one stands for its neighbours.
@@ -115,8 +115,8 @@ def _short(
     begin = f"{short.waiting} of {visible} waiting must start within {short.seconds:.0f} s"
     begun = math.floor(short.sure)
     if short.slots <= 0:
-        return 0.0, 1.0, f"{begin}; the nodes there are begin {begun} by then"
-    why = f"{begin}, the nodes there are surely begin {begun} by then"
+        return 0.0, 1.0, f"{begin}; the present nodes start {begun} by then"
+    why = f"{begin}, the present nodes are sure to start {begun} by then"
     return short.slots, short.a_node_gives, why
 
 
@@ -138,7 +138,9 @@ def _supply(sight: Sight, longest: float) -> Supply:
     ready = sorted(max(0.0, boot - (sight.now - since)) for _, since in standing.booting)
     ready += [boot] * standing.coming
     return Supply(
-        sight.memory.durations.outlook(sight.now, everything),
+        sight.memory.durations.outlook(
+            sight.now, everything, ages((*standing.up, *standing.draining), sight.now)
+        ),
         running,
         standing.free,
         sight.settings.slots,

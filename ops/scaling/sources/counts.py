@@ -44,7 +44,10 @@ class QueueCounts:
                 delayed=int(found[_DELAYED]),
             )
         except Exception as error:  # one queue's answer must not cost the others theirs
-            return Reading(None, now, doing, trouble(error, doing))
+            why = trouble(error, doing)
+            if why.startswith("absent: "):
+                why = f"absent: no queue {name} in SQS: create it with ops queues apply --yes"
+            return Reading(None, now, doing, why)
         return Reading(counts, now, SOURCE)
 
     def begin(self) -> None:

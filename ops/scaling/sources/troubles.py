@@ -54,6 +54,8 @@ def trouble(error: Exception, permission: str) -> str:
     """
     if isinstance(error, OpsError):
         cause = error.__cause__
+        if isinstance(cause, ClientError) and code_of(cause) in _ABSENT:
+            return f"absent: {error}"  # it names what is not there, and how to create it
         return trouble(cause, permission) if isinstance(cause, Exception) else f"failed: {error}"
     if isinstance(error, ClientError):
         return _refusal(error, permission)
