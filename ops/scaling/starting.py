@@ -66,9 +66,13 @@ def parts_of(fleet: Fleet, queues: Sequence[str] = ()) -> Iterator[Parts]:
 
 
 def journal_at(fleet: Fleet, place: str) -> Journal:
-    """Return the journal at a file's path, or in `logs:GROUP`. Raises OpsError."""
+    """Return the journal at a file's path, or in `logs:GROUP`.
+
+    Raises OpsError, also where no file can be written there: an engine that is started to keep a
+    journal is not to run on without one.
+    """
     if not place.startswith(LOGS):
-        return FileJournal(Path(place))
+        return FileJournal(_writable(Path(place)))
     group = place.removeprefix(LOGS)
     if not group:
         raise OpsError(
@@ -76,6 +80,18 @@ def journal_at(fleet: Fleet, place: str) -> Journal:
             Exit.USAGE,
         )
     return LogsJournal.of(fleet, group, holder())
+
+
+def _writable(path: Path) -> Path:
+    try:
+        with path.open("ab"):
+            return path
+    except OSError as error:
+        raise OpsError(
+            f"--journal {path}: expected a file that can be written, got: {error.strerror}: "
+            "make its folder, or name another place",
+            Exit.USAGE,
+        ) from None
 
 
 def lease_seconds(tick_seconds: float) -> float:

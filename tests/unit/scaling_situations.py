@@ -4,7 +4,8 @@
 i-1 = "up, 3 of 4 busy"      # up, draining, confirmed, held, claimed 30 s ago, gone,
 i-2 = "booting for 60 s"     # booting for, pending for, warm, leaving
                              # besides: "silent for 200 s", "protected", "unhealthy", "pending",
-                             # "began 900 s ago", "resumed 10 s ago", "confirmed another token"
+                             # "began 900 s ago", "resumed 10 s ago", "confirmed another token",
+                                 # "receives"
 [queue]                      # counts: visible, in_flight (else what nodes run), oldest
 [settings]                   # what differs from `depth`, four slots, three minutes of boot
 [group]                      # what differs from a group that desires what it has
@@ -58,6 +59,7 @@ _CHANGES: Mapping[str, Callable[[float], dict[str, Any]]] = {
     "silent for # s": lambda seconds: {"said_at": NOW - seconds},
     "began # s ago": lambda seconds: {"started": (NOW - seconds,)},
     "resumed # s ago": lambda _: {"paused": True},
+    "receives": lambda _: {"paused": False},
     "confirmed another token": lambda _: {"confirmed": "t9"},
     "claimed # s ago": lambda seconds: {"wanted": Wanted.END, "claimed_at": NOW - seconds},
 }

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.cli.app import run
+from ops.errors import Exit, OpsError
 from ops.scaling.codec import NotOne, decode, encode
 from ops.scaling.delta import Unfit, patch, patched
 from ops.scaling.journal import FULL_EVERY, Writer, dumps
@@ -41,8 +42,10 @@ from ops.scaling.model import (
 from ops.scaling.outcomes import Outcome
 from ops.scaling.replay import Replayed, replay
 from ops.scaling.settings import Settings, Window
+from ops.scaling.starting import journal_at
 from ops.scaling.tick import decided, written_down
 from tests.scaled_ticks import RUN, lines_of, simulated_ticks
+from worker.fleet import loads
 
 NOW = 1_795_000_000.25
 TICKS = simulated_ticks(200)
@@ -426,3 +429,12 @@ def test_what_terminates_and_replaces_is_told() -> None:
     assert read is not None
     assert read.decision.actions == actions
     assert isinstance(read.snapshot, QueueSnapshot)
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    fleet = loads('name = "media"\n[queues.mail]\ntasks = ["mail.*"]\n', tmp_path / "fleet.toml")
+    place = tmp_path / "no-such-folder" / "journal"
+    with pytest.raises(OpsError, match="expected a file that can be written") as refused:
+        journal_at(fleet, str(place))
+    assert refused.value.code is Exit.USAGE
+    assert isinstance(journal_at(fleet, str(tmp_path / "journal")), FileJournal)
