@@ -5,7 +5,7 @@ i-1 = "up, 3 of 4 busy"      # up, draining, confirmed, held, claimed 30 s ago, 
 i-2 = "booting for 60 s"     # booting for, pending for, warm, leaving
                              # besides: "silent for 200 s", "protected", "unhealthy", "pending",
                              # "began 900 s ago", "resumed 10 s ago", "confirmed another token",
-                                 # "receives"
+                             # "receives"
 [queue]                      # counts: visible, in_flight (else what nodes run), oldest
 [settings]                   # what differs from `depth`, four slots, three minutes of boot
 [group]                      # what differs from a group that desires what it has
