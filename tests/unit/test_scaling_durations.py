@@ -134,6 +134,15 @@ def test_few_completions_say_so() -> None:
     assert durations.outlook(NOW, {}).seen == ENOUGH
 
 
+def test_a_task_that_ended_before_it_began_ran_for_no_time() -> None:
+    durations = Durations()
+    durations.add([(NOW + n, -30.0) for n in range(50)])
+    outlook = durations.outlook(NOW + 50, {started(0.0): 5.0})
+    assert durations.seconds == 0.0
+    assert outlook.mean() < 1
+    assert outlook.ends_within(started(0.0), 600.0)[0] > 0.9
+
+
 some_completions = st.lists(
     st.tuples(st.floats(NOW - 9e4, NOW + 60), st.floats(0, 2e5)), max_size=40
 )
