@@ -136,11 +136,12 @@ def test_counts_need_a_run_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("cut.csv.gz", gzip.compress(b"arrival_s,service_s\n" + b"1,2\n" * 9000)[:-20]),
+        ("cut.csv.gz", gzip.compress(b"arrival_s,service_s\n" + b"1,2\n" * 9000, mtime=0)[:-20]),
         ("plain.csv.gz", b"arrival_s,service_s\n1,2\n"),
         ("latin.csv", b"arrival_s,service_s\n1,\xe9\n"),
         ("quotes.csv", b'arrival_s,service_s\n"1,2\n'),
     ],
+    ids=["cut off", "not compressed", "not UTF-8", "an open quote"],
 )
 def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
