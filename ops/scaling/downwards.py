@@ -31,7 +31,6 @@ def pause(situation: Situation, keep: int) -> None:
     )
     for node in to_pause(standing, outlook, surplus):
         situation.actions.append(Pause(node.id, situation.token))
-        memory.paused_at = situation.now
 
 
 def end(situation: Situation, resumed: dict[str, int]) -> None:

@@ -177,5 +177,4 @@ def _marks(memory: Memory) -> Any:
         tuple(memory.ending),
         tuple(memory.boots),
         memory.launched_at,
-        memory.paused_at,
     )

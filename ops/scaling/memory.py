@@ -52,7 +52,6 @@ class Memory:
     busy: list[int] = field(default_factory=list)
     """Busy slots of receiving nodes at the last ticks."""
     launched_at: float | None = None
-    paused_at: float | None = None
     load: float = 0.0
     """Busy slots, on average over about the last day."""
     loaded_seconds: float = 0.0
@@ -127,7 +126,6 @@ _PARTS: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "boots": (lambda boots: [round(boot, 1) for boot in boots], lambda b: [float(x) for x in b]),
     "busy": (list, lambda busy: [int(one) for one in busy]),
     "launched_at": (_or_none(float), _or_none(float)),
-    "paused_at": (_or_none(float), _or_none(float)),
     "load": (_number, float),
     "loaded_seconds": (_number, float),
     "node_seconds": (_number, float),

@@ -36,7 +36,7 @@ class Standing:
     draining: list[Node] = field(default_factory=list)
     """Asked to pause, and may be resumed."""
     held: list[Node] = field(default_factory=list)
-    """Paused by someone else's hand, or protected while draining: not ours to use."""
+    """Paused by someone else's hand: not ours to use."""
     booting: list[tuple[str, float]] = field(default_factory=list)
     """Not heard of yet: the instance, and when it was first seen."""
     coming: int = 0

@@ -47,7 +47,7 @@ def test_what_was_learnt_is_written_and_read(case: Any) -> None:
 @given(memory_any(("i-1", "i-2")))
 def test_every_part_of_it_is_kept(memory: Memory) -> None:
     memory.resumed, memory.begun, memory.ended = {"i-1": NOW}, {"i-1": 7}, {"i-2": NOW - 3}
-    memory.paused_at, memory.load, memory.loaded_seconds = NOW - 9, 1.5, 60.0
+    memory.launched_at, memory.load, memory.loaded_seconds = NOW - 9, 1.5, 60.0
     memory.holding.idle, memory.holding.ended = {"i-2": NOW - 30}, [NOW - 60]
     again = Memory.from_text(memory.to_text())
     parts = set(Memory.__dataclass_fields__) - {"durations", "forecaster"}
