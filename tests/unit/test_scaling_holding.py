@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.scaling.decide import decide
 from ops.scaling.holding import GAPS, Holding
+from ops.scaling.memory import Memory
+from ops.scaling.model import Terminate
+from ops.scaling.settings import Settings
+from tests.unit.scaling_parts import NOW, confirmed, snapshot_of
 
 BOOT = 180.0
 
@@ -102,3 +108,14 @@ def test_it_is_kept_as_json() -> None:
     assert Holding.from_data(data).seconds(BOOT) == holding.seconds(BOOT)
     with pytest.raises(ValueError, match="gaps: expected 12 numbers, got 1"):
         Holding.from_data({**data, "gaps": [1.0]})
+
+
+def test_the_engine_holds_an_idle_node_as_long_as_has_paid_and_ends_it_then() -> None:
+    memory = Memory(holding=wanted_again_after(40.0, 30))
+    settings = Settings("q", 4)
+    seen = snapshot_of([confirmed("i-1")])
+    first = decide(seen, settings, memory, "t1")
+    assert first.actions == ()
+    assert "1 idle held for 45 s each, as has paid so far" in first.cautions
+    later = replace(seen, now=NOW + 45.0)
+    assert decide(later, settings, memory, "t2").actions == (Terminate("i-1", "t0"),)
