@@ -204,24 +204,29 @@ def test_without_matplotlib_the_extra_is_named_before_anything_runs(ops: Ops) ->
     assert "pip install 'celery-sqs-fleet[plot]'" in ran.stderr
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_an_interruption_ends_it_and_its_processes(tmp_path: Path, processes: str) -> None:
+def long_run(folder: Path, processes: int) -> subprocess.Popen[str]:
+    """It has work for far longer than a test waits."""
     rows = "".join(f"{n},400\n" for n in range(10_000))
-    (tmp_path / "long.csv").write_text(f"minute,count\n{rows}")
-    process = subprocess.Popen(
+    (folder / "long.csv").write_text(f"minute,count\n{rows}")
+    return subprocess.Popen(
         command("--trace", "long.csv", "--service", "5s", "--slots", "2", "--against",
-                "simple", "--processes", processes),
-        cwd=tmp_path,
+                "simple", "--processes", str(processes)),
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interruption_ends_it_and_its_processes(tmp_path: Path, processes: int) -> None:
+    process = long_run(tmp_path, processes)
     assert process.stderr is not None
     try:
-        if processes == "2":
-            # It talks once it is at work, and it has work for far longer than this test waits.
+        if processes == 2:
+            # It talks once it is at work.
             assert "backtest: runs: 0 of 2 done" in process.stderr.readline()
             os.killpg(process.pid, signal.SIGINT)
         else:
@@ -235,6 +240,26 @@ def test_an_interruption_ends_it_and_its_processes(tmp_path: Path, processes: st
     assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_a_process_that_dies_ends_it_with_a_remedy(tmp_path: Path) -> None:
+    process = long_run(tmp_path, 2)
+    assert process.stderr is not None
+    try:
+        assert "backtest: runs: 0 of 2 done" in process.stderr.readline()
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (1, "")
+    assert "one died (memory?): try --processes 1" in err
+    assert "Traceback" not in err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:

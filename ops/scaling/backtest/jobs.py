@@ -5,10 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 
 from ops.errors import OpsError
 from ops.scaling.backtest.losses import Losses
@@ -74,49 +73,95 @@ def run_jobs(
                 progress(len(results))
             results.append(run_job(job, traces, losses))
         return results
-    with ProcessPoolExecutor(count, initializer=_hold, initargs=(traces, losses)) as pool:
-        # The longest first, so that none is left alone at the end; a result keeps its place.
-        order = sorted(range(len(jobs)), key=lambda n: -len(traces[jobs[n].trace]))
-        futures = {pool.submit(_run_held, jobs[n]): n for n in order}
-        try:
-            return _gathered(futures, progress)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
+    # The longest first, so that none is left alone at the end; a result keeps its place.
+    order = iter(sorted(range(len(jobs)), key=lambda n: -len(traces[jobs[n].trace])))
+    children: dict[Connection, multiprocessing.Process] = {}
+    try:
+        for _ in range(count):
+            ours, theirs = multiprocessing.Pipe()
+            child = multiprocessing.Process(
+                target=_serve, args=(theirs, jobs, traces, losses), daemon=True
+            )
+            _start(child)
+            theirs.close()
+            children[ours] = child
+        done = _gathered(set(children), order, len(jobs), progress)
+        return [done[number] for number in range(len(jobs))]
+    finally:
+        for child in children.values():
+            child.terminate()
+        for child in children.values():
+            child.join()
+
+
+def _start(child: multiprocessing.Process) -> None:
+    """Start it with Ctrl-C, which reaches the whole process group, held back until it is ready."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gathered(
-    futures: dict[Future[Result], int], progress: Callable[[int], None] | None
-) -> list[Result]:
-    left = set(futures)
-    while left:
-        done, left = wait(left, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+    idle: set[Connection],
+    order: Iterator[int],
+    count: int,
+    progress: Callable[[int], None] | None,
+) -> dict[int, Result]:
+    """Hand each process the next job whenever it has none, until `count` results are there.
+
+    No thread has a part in it, as one would in an executor: an interruption then meets nobody who
+    still writes to what is being closed.
+    """
+    done: dict[int, Result] = {}
+    busy: set[Connection] = set()
+    while len(done) < count:
+        for connection in idle:
+            number = next(order, None)
+            if number is not None:
+                connection.send(number)
+                busy.add(connection)
         if progress:
-            progress(len(futures) - len(left))
-        for future in done:
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):
-                raise OpsError(
-                    "backtest: expected every process to come to its end, one died (memory?): "
-                    "try --processes 1, or a part of the trace"
-                ) from error
-            if error is not None:
-                raise error
-    return [future.result() for future, _ in sorted(futures.items(), key=lambda item: item[1])]
+            progress(len(done))
+        idle = {one for one in wait(list(busy), _LOOK_SECONDS) if isinstance(one, Connection)}
+        for connection in idle:
+            done.update(_heard(connection))
+        busy -= idle
+    if progress:
+        progress(len(done))
+    return done
 
 
-_held: tuple[Sequence[Trace], Losses | None] = ((), None)
+def _heard(connection: Connection) -> dict[int, Result]:
+    try:
+        answer: dict[int, Result] | BaseException = connection.recv()
+    except (EOFError, ConnectionError) as error:
+        raise OpsError(
+            "backtest: expected every process to come to its end, one died (memory?): "
+            "try --processes 1, or a part of the trace"
+        ) from error
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
-def _hold(traces: Sequence[Trace], losses: Losses | None) -> None:
-    """Keep the traces in a process of the pool: they are sent once, and not with every job."""
-    global _held  # noqa: PLW0603 - the pool's own way to hand something to its processes
-    _held = (traces, losses)
-    # Ctrl-C reaches the whole process group; the parent ends us, without a traceback of ours.
+def _serve(
+    connection: Connection,
+    jobs: Sequence[Job],
+    traces: Sequence[Trace],
+    losses: Losses | None,
+) -> None:
+    """Run jobs by their number as they are asked for, until the parent ends us or is gone."""
+    # The parent is interrupted too and speaks for us: no traceback of ours.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _run_held(job: Job) -> Result:
-    return run_job(job, *_held)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    parent = multiprocessing.parent_process()
+    # A sibling may hold the other end of our pipe too, so its end alone would not tell us.
+    ends: list[Connection | int] = [connection, parent.sentinel] if parent else [connection]
+    while connection in wait(ends):
+        number: int = connection.recv()
+        try:
+            connection.send({number: run_job(jobs[number], traces, losses)})
+        except OpsError as error:
+            connection.send(error)
