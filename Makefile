@@ -5,13 +5,14 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 
-.PHONY: help demo test check types imports unit quick bench lock clean
+.PHONY: help demo test check types imports unit quick checkov bench lock clean
 
 help:
 	@echo "make demo    a fleet on this machine: real work, a kill, a drain, and the sums"
 	@echo "make test    format, lint, types, import rules and every test"
 	@echo "make unit    the pure tests alone"
 	@echo "make quick   what shows that this Python works: PYTHON=python3.13 VENV=.venv-3.13"
+	@echo "make checkov what checkov says of the CloudFormation templates; its own .venv-checkov"
 	@echo "make bench   side by side with plain Celery; writes benchmarks/README.md's table"
 	@echo "make lock    renew requirements/dev.lock from pyproject.toml"
 
@@ -27,12 +28,19 @@ $(READY): requirements/dev.lock pyproject.toml
 demo: $(READY)
 	@cd examples/media && $(abspath $(BIN))/python -m media.demo $(ARGS)
 
-# Two at a time: a file's tests share servers, so a file stays with one process.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
+COMPILE = $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
+
+# A test goes to whichever process is free; where a file's tests share servers, all of them do
+# (tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest --dist loadfile
+# These compute; the others wait for half of their time, for leases, polls and drains.
+COMPUTING = -n 2
+WAITING = -n 3
 
 test: check types imports
-	$(PYTEST) tests/unit tests/cloud tests/sqs
-	$(PYTEST) tests/e2e
+	$(PYTEST) $(COMPUTING) tests/unit tests/cloud tests/sqs
+	$(PYTEST) $(WAITING) tests/e2e
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -47,9 +55,26 @@ imports: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest tests/unit
 
-# what shows that a Python works: everything pure, the broker, and a killed worker of each pool
+# What shows that a Python works: everything pure, the broker, and a killed worker of each pool. What
+# only searches further, in cases that a Python does not change, is left to make test.
 quick: $(READY)
-	$(PYTEST) tests/unit $(wildcard tests/cloud/test_engine*.py) tests/e2e/test_crash.py
+	FLEET_QUICK=1 $(PYTEST) $(COMPUTING) tests/unit $(wildcard tests/cloud/test_engine*.py) \
+	  tests/e2e/test_crash.py \
+	  --deselect tests/unit/test_scaling_windows.py::test_whole_years_minute_by_minute
+
+# What it depends on is pinned below what the project wants, so it has a venv of its own.
+CHECKOV = $(VENV)-checkov
+
+$(CHECKOV)/.ready: requirements/checkov.lock
+	@$(PYTHON) -m venv $(CHECKOV)
+	@echo "installing checkov into $(CHECKOV) (a minute, the first time)" >&2
+	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.lock
+	@touch $@
+
+checkov: $(READY) $(CHECKOV)/.ready
+	rm -rf $(CHECKOV)/templates
+	$(BIN)/python -m tests.composed $(CHECKOV)/templates
+	$(CHECKOV)/bin/checkov --config-file deploy/cloudformation/checkov.yaml -d $(CHECKOV)/templates
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -57,8 +82,9 @@ bench: $(READY)
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --all-extras --group dev --universal \
-	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements/dev.lock
+	$(COMPILE) --all-extras --group dev --output-file requirements/dev.lock
+	$(COMPILE) --group build --output-file requirements/node.lock
+	$(subst pyproject.toml,requirements/checkov.in,$(COMPILE)) --output-file requirements/checkov.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-lock
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-checkov

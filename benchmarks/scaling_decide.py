@@ -24,27 +24,24 @@ from ops.scaling.decide import TICK_SECONDS, decide
 from ops.scaling.decision import Decision
 from ops.scaling.memory import Memory
 from ops.scaling.model import (
-    Counts,
     Forget,
-    Group,
     Instance,
     Launch,
     Lifecycle,
     Node,
     Pause,
     QueueSnapshot,
-    Reading,
     Replace,
     Resume,
     Terminate,
     Wanted,
 )
 from ops.scaling.settings import Settings, Window
+from tests.unit.scaling_parts import NOW, group_of, snapshot_of
 
 #: The aims: milliseconds for one pass over so many queues.
 AIMS = {50: 5.0, 500: 50.0}
 PASSES = 40
-NOW = 1_795_269_600.0
 SLOTS = 4
 SERVICE_SECONDS = 90.0
 BOOT_SECONDS = 150.0
@@ -79,22 +76,21 @@ class Queue:
         self.visible += self.clump * sum(r.random() < clumps / 20 for _ in range(20))
         for id, node in self.nodes.items():
             self.nodes[id] = self._lives(node, now)
-        busy = sum(node.busy for node in self.nodes.values())
-        instances = [Instance(id, Lifecycle.IN_SERVICE) for id in self.nodes]
-        instances += [Instance(id, Lifecycle.PENDING) for id in self.booting]
-        return QueueSnapshot(
-            self.settings.queue,
-            now,
-            Reading(Counts(self.visible, busy, 0), now, "sqs"),
-            Reading(40.0 if self.visible else None, now - 30, "cloudwatch"),
-            Reading(Group("g", len(instances), 0, 300, tuple(instances)), now, "autoscaling"),
-            Reading(tuple(self.nodes.values()), now, "dynamodb"),
+        nodes = [*self.nodes.values()]
+        booting = [Instance(id, Lifecycle.PENDING) for id in self.booting]
+        return snapshot_of(
+            nodes,
+            self.visible,
+            group=group_of([*nodes, *booting], maximum=300),
+            now=now,
+            oldest=70.0 if self.visible else None,
         )
 
     def _lives(self, node: Node, now: float) -> Node:
         """Its tasks end, it takes what waits if it receives, and confirms if it is to pause."""
         r = self.random
-        running, done = [], []
+        running: list[float] = []
+        done: list[float] = []
         for at in node.started:
             ends = r.random() < TICK_SECONDS / SERVICE_SECONDS
             (done if ends else running).append(at)

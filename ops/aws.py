@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
     from worker.fleet import Fleet
     from worker.sqs.client import Sqs
@@ -146,6 +149,18 @@ def s3(fleet: Fleet, env: Mapping[str, str] = os.environ) -> S3Client:
     return client
 
 
+def s3_in(region: str) -> S3Client:
+    """Return a client of S3 in a region, for a node that has no manifest yet.
+
+    Raises OpsError where the endpoint is no URL.
+    """
+    from boto3.session import Session  # noqa: PLC0415
+
+    with aws_errors(service="s3"):
+        client: S3Client = _made("s3", Session(region_name=region))
+    return client
+
+
 def scheduler(fleet: Fleet, env: Mapping[str, str] = os.environ) -> EventBridgeSchedulerClient:
     """Return a client of EventBridge Scheduler, as `sqs` does of SQS."""
     client: EventBridgeSchedulerClient = _client("scheduler", fleet, env)
@@ -158,9 +173,34 @@ def autoscaling(fleet: Fleet, env: Mapping[str, str] = os.environ) -> AutoScalin
     return client
 
 
+def cloudformation(fleet: Fleet, connections: int) -> CloudFormationClient:
+    """Return a client of CloudFormation for several threads, each with a connection."""
+    # Its limits are low and shared by the account: adaptive mode slows down before it is refused.
+    client: CloudFormationClient = _client(
+        "cloudformation",
+        fleet,
+        os.environ,
+        retries={"mode": "adaptive", "total_max_attempts": 10},
+        max_pool_connections=connections,
+    )
+    return client
+
+
 def cloudwatch(fleet: Fleet, env: Mapping[str, str] = os.environ) -> CloudWatchClient:
     """Return a client of CloudWatch, as `sqs` does of SQS."""
     client: CloudWatchClient = _client("cloudwatch", fleet, env)
+    return client
+
+
+def ec2(fleet: Fleet, env: Mapping[str, str] = os.environ) -> EC2Client:
+    """Return a client of EC2, as `sqs` does of SQS."""
+    client: EC2Client = _client("ec2", fleet, env)
+    return client
+
+
+def sts(fleet: Fleet, env: Mapping[str, str] = os.environ) -> STSClient:
+    """Return a client of STS, as `sqs` does of SQS."""
+    client: STSClient = _client("sts", fleet, env)
     return client
 
 
@@ -217,6 +257,12 @@ def _client(
     shared: Session | None = None,
     **options: Any,
 ) -> Any:
+    with aws_errors(service=service):
+        session: Any = _session(fleet, env) if shared is None else shared
+        return _made(service, session, **options)
+
+
+def _made(service: str, session: Any, **options: Any) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     defaults: dict[str, Any] = {
@@ -225,17 +271,15 @@ def _client(
         "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
     }
     config = Config(**{**defaults, **options})
-    with aws_errors(service=service):
-        session: Any = _session(fleet, env) if shared is None else shared
-        try:
-            return session.client(service, config=config)
-        except ValueError as error:
-            # What botocore raises for an endpoint that is not a URL.
-            raise OpsError(
-                f"AWS: expected a URL such as http://127.0.0.1:5000: {error}: correct "
-                f"{_endpoints(service)}",
-                Exit.USAGE,
-            ) from error
+    try:
+        return session.client(service, config=config)
+    except ValueError as error:
+        # What botocore raises for an endpoint that is not a URL.
+        raise OpsError(
+            f"AWS: expected a URL such as http://127.0.0.1:5000: {error}: correct "
+            f"{_endpoints(service)}",
+            Exit.USAGE,
+        ) from error
 
 
 @contextmanager

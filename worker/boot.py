@@ -14,6 +14,7 @@ from celery.worker.request import Request as CeleryRequest
 from kombu.utils.imports import symbol_by_name
 
 from worker import address, notify
+from worker.banner import banner
 from worker.fleet import Fleet, Queue, UnknownQueueError
 from worker.refusal import refuse
 from worker.sqs.client import Sqs
@@ -97,7 +98,8 @@ class Boot:
         except address.BadAddress as error:
             refuse(f"celery worker: {error}")
         sender.fleet_supervisor = notify.take()
-        self._look_up(queue)
+        sqs = Sqs(self._fleet, send_attempts=3)
+        self._look_up(queue, sqs)
         sender.pool_cls = _pool(sender.pool_cls, queue)
         if sender.pool_cls is symbol_by_name(_POOLS["solo"]):
             sender.concurrency = 1
@@ -117,9 +119,13 @@ class Boot:
 
         sender.app.steps["consumer"].add(WardenStep)
 
-    def _look_up(self, queue: Queue) -> None:
+        pool = next(word for word, at in _POOLS.items() if symbol_by_name(at) is sender.pool_cls)
+        sender.startup_info = lambda artlines=True: banner(
+            sender, self._fleet, queue, pool, _endpoint(sqs), art=artlines
+        )
+
+    def _look_up(self, queue: Queue, sqs: Sqs) -> None:
         """Refuse queues that are not there. A broker out of reach is waited for instead."""
-        sqs = Sqs(self._fleet, send_attempts=3)
         for name in (
             self._fleet.physical_name(queue.name),
             self._fleet.dead_letter_name(queue.name),
@@ -150,6 +156,13 @@ class Boot:
             logger.warning("queue %s: not looked up yet: %s", name, describe(error))
             return False
         return True
+
+
+def _endpoint(sqs: Sqs) -> str:
+    try:
+        return str(sqs.client().meta.endpoint_url)
+    except CALL_ERRORS as error:
+        return f"? ({describe(error)})"
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -14,7 +14,7 @@ import socketserver
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,11 +92,11 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
     def __init__(
-        self, path: Path, order: Callable[[Order], None], status: Callable[[], dict[str, Any]]
+        self, path: str, order: Callable[[Order], None], status: Callable[[], dict[str, Any]]
     ) -> None:
         self.give_order = order
         self.get_status = status
-        super().__init__(str(path), _Handler)
+        super().__init__(path, _Handler)
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -123,17 +123,29 @@ class _Handler(socketserver.StreamRequestHandler):
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Yield a path of a socket that fits: where its own is too long, through its folder's handle.
+
+    Raises OSError where its name alone is too long, or its folder is not there.
+    """
+    if len(os.fsencode(path)) <= PATH_AT_MOST_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def serve(path: Path, order: Callable[[Order], None], status: Callable[[], dict[str, Any]]) -> None:
     """Serve a worker's socket at ``path`` from a thread, until the process ends."""
-    if len(os.fsencode(path)) > PATH_AT_MOST_BYTES:
-        raise OSError(
-            f"{path}: expected at most {PATH_AT_MOST_BYTES} bytes for a socket's path: "
-            f"set {DIRECTORY_VARIABLE} to a shorter one"
-        )
     path.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
-        server = _Server(path, order, status)
+        with _short(path) as short:
+            server = _Server(short, order, status)
     finally:
         os.umask(before)
     threading.Thread(target=server.serve_forever, name="fleet-control", daemon=True).start()
@@ -149,7 +161,8 @@ def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(TIMEOUT_SECONDS)
-            client.connect(str(path))
+            with _short(path) as short:
+                client.connect(short)
             client.sendall(json.dumps(request).encode() + b"\n")
             with client.makefile("rb") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline())

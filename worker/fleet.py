@@ -3,6 +3,7 @@
 Every worker imports this module, so nothing heavy stands behind it: no boto3, no celery.
 """
 
+from worker.manifest.aws import Aws
 from worker.manifest.fleet import Fleet, UnknownQueueError
 from worker.manifest.nodes import Nodes
 from worker.manifest.problems import ManifestError, Problem
@@ -15,6 +16,7 @@ from worker.manifest.services import Metrics, Results
 __all__ = [
     "DEFAULT_MANIFEST",
     "MANIFEST_VARIABLE",
+    "Aws",
     "Fleet",
     "ManifestError",
     "Metrics",

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from worker import metrics_table as table
 from worker.instruments import Counter, Histogram
+from worker.lately import Lately
 from worker.metrics_table import ENDINGS, OTHER, Kind, Metric
 from worker.outcomes import Outcome, Verdict
 from worker.sqs.ledger import Held
@@ -40,6 +41,7 @@ class Metrics:
         self, queue: str, known: Container[str], read: Callable[[], Mapping[Metric, Values]]
     ) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        self.lately = Lately()
         self._known = known
         self._queue = queue
         self._lock = threading.Lock()
@@ -60,14 +62,18 @@ class Metrics:
     def started(self, held: Held, at: float) -> None:
         """Count a wait."""
         epoch = time.time() - (time.monotonic() - at)
-        self._task(held.task).waited(max(0.0, epoch - held.due_at_epoch_seconds))
+        waited = max(0.0, epoch - held.due_at_epoch_seconds)
+        self._task(held.task).waited(waited)
+        self.lately.began(waited)
 
     def ended(self, held: Held, verdict: Verdict) -> None:
         """Count an outcome and, if it ran, its time."""
         task = self._task(held.task)
         task.outcomes[verdict.outcome]()
         if held.started_at is not None:
-            task.ran(time.monotonic() - held.started_at)
+            ran = time.monotonic() - held.started_at
+            task.ran(ran)
+            self.lately.ended(ran, verdict)
         if verdict.outcome is Outcome.FAILED:
             task.failed(verdict.reason.kind if verdict.reason is not None else OTHER)
 

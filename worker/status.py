@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from worker.drain import Plan
     from worker.health import Health
+    from worker.lately import Lately
     from worker.sqs.engine import Engine
 
 #: The release a node runs, set by the unit that starts its worker.
@@ -33,13 +34,21 @@ class Identity:
 
 
 def status(
-    identity: Identity, plan: Plan, engine: Engine | None, health: Health, metrics: str | None
+    identity: Identity,
+    plan: Plan,
+    engine: Engine | None,
+    health: Health,
+    *,
+    metrics: str | None,
+    lately: Lately,
 ) -> dict[str, Any]:
     """Return a worker's state as JSON-ready data; ages and times are in seconds.
 
     ``phase`` is ``starting`` until the worker consumes. ``last_poll_age_seconds`` counts from
     the last answer that was no error, and is None before the first. ``metrics`` is where it
-    answers for its metrics and health, ``host:port``.
+    answers for its metrics and health, ``host:port``. ``held``, ``open_polls``, ``holding`` and the
+    counts beside them are of one moment: where nothing is held or polled for while ``holding`` is
+    not empty, nothing comes.
     """
     now = time.monotonic()
     common = {
@@ -54,26 +63,34 @@ def status(
         "phase": str(plan.phase),
         "reason": plan.reason,
         "deadline_in_seconds": _rounded(plan.deadline - now) if plan.deadline else None,
+        "spot": plan.spot,
+        **lately.status(),
     }
     if engine is None:
         return {**common, "phase": "starting" if plan.phase == "running" else str(plan.phase)}
-    held = engine.ledger.held()
     poller = engine.poller
+    with engine.ledger.changed:  # polls open, and messages come in and move on, under this lock
+        standing = {
+            "slots": poller.slots,
+            "busy": engine.ledger.occupied,
+            "buffered": engine.ledger.buffered,
+            "held": len(engine.ledger.held()),
+            "open_polls": poller.open_polls,
+            "holding": sorted(poller.held_by),
+        }
     return {
         **common,
-        "slots": poller.slots,
-        "busy": engine.ledger.occupied,
-        "buffered": engine.ledger.buffered,
-        "held": len(held),
-        "open_polls": poller.open_polls,
+        **standing,
         "unacknowledged": engine.acks.backlog,
-        "holding": sorted(poller.held_by),
         "last_poll_age_seconds": (
             None if poller.last_success is None else _rounded(now - poller.last_success)
         ),
         "polls": poller.polls_total,
         "poll_errors": poller.errors_total,
         "last_poll_error": poller.last_error,
+        "last_poll_error_age_seconds": (
+            None if poller.last_failure is None else _rounded(now - poller.last_failure)
+        ),
         "leases_renewed": engine.heartbeat.renewed_total,
         "leases_lost": engine.leases_lost_total + engine.acks.stale_total,
         "tasks": [

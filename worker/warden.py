@@ -19,7 +19,7 @@ from celery import bootsteps, signals
 from celery.platforms import EX_OK
 from celery.worker.consumer.tasks import Tasks
 
-from worker import control, drain
+from worker import control, drain, holds
 from worker.children import gone
 from worker.drain import Do, Order, Phase, Plan, Standing, Verb
 from worker.ending import Ending
@@ -64,7 +64,7 @@ class Warden(threading.Thread):
         self._prefork = self._identity.pool == "prefork"
         self._ending = Ending(consumer, prefork=self._prefork, at_exit=self._remove_socket)
         self._lost: deque[Held] = deque()
-        self.plan = Plan(since=time.monotonic())
+        self.plan = self._first_plan()
         self.watch = Watch(
             self._identity,
             consumer.app.tasks,
@@ -72,6 +72,14 @@ class Warden(threading.Thread):
             consumer.controller.fleet_supervisor,
         )
         self._transport.observer = self.watch.metrics
+
+    def _first_plan(self) -> Plan:
+        reason = holds.held(f"{self._identity.fleet}-{self._identity.queue}")
+        if reason is None:
+            return Plan(since=time.monotonic())
+        logger.warning("starting paused: %s", reason)
+        self._transport.first_hold = PAUSED
+        return Plan(Phase.PAUSED, reason, time.monotonic())
 
     # -- orders (any thread, signal handlers) ---------------------------------------------------
 
@@ -249,8 +257,15 @@ class Warden(threading.Thread):
 
     def status(self) -> dict[str, Any]:
         """Return what ``ops node status`` shows."""
-        health, address = self.watch.health(), self.watch.address
-        return status(self._identity, self.plan, self.engine, health, address)
+        watch = self.watch
+        return status(
+            self._identity,
+            self.plan,
+            self.engine,
+            watch.health(),
+            metrics=watch.address,
+            lately=watch.metrics.lately,
+        )
 
 
 class WardenStep(bootsteps.StartStopStep):

@@ -68,7 +68,8 @@ class Watch:
         self._supervisor.tell(
             now,
             plan,
-            ready=ready(vitals),
+            # One that starts paused has started: systemd is not to wait for its first poll.
+            ready=ready(vitals) or (plan.phase is Phase.PAUSED and engine is not None),
             fit=not health.restart_helps,
             status=_sentence(plan, engine, health),
         )

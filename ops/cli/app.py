@@ -15,11 +15,14 @@ from ops.errors import Exit, OpsError
 # here so that `ops --help` imports none of them.
 NOUNS = {
     "doctor": "List what bites a Celery application on SQS; propose its manifest.",
+    "local": "Run the whole fleet on this machine.",
     "manifest": "Check and show the manifest; print its schema.",
-    "node": "Ask and steer the worker on this node.",
+    "node": "Start, watch and steer this node and its worker.",
     "queues": "Create and correct the fleet's queues on SQS; move delayed tasks on.",
+    "release": "Put a release of the application where its nodes find it.",
     "scaling": "Scale the nodes of the queues; show, change and try out how.",
     "schedules": "Show, run and apply what is sent at its times.",
+    "stack": "Show, apply and remove the fleet's stacks on AWS.",
     "stores": "Create and correct the fleet's tables and buckets.",
     "tasks": "Publish tasks, and ask after them.",
 }

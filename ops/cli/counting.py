@@ -1,8 +1,9 @@
-"""Progress of work that counts into the hundred thousands."""
+"""Progress of work that counts into the hundred thousands, and of what only waits."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -36,6 +37,30 @@ def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
             next_line = time.monotonic() + _EVERY_SECONDS
 
     yield line
+
+
+@contextmanager
+def waiting(label: str, for_what: Callable[[], str]) -> Iterator[None]:
+    """Say on stderr what is waited for, once it has taken two seconds, and now and then after.
+
+    `for_what` is asked in a thread of its own; nothing is said while it returns "".
+    """
+    over = threading.Event()
+
+    def talk() -> None:
+        pause = _QUIET_SECONDS
+        while not over.wait(pause):
+            if what := for_what():
+                say(f"{label}: waiting for {what}")
+            pause = _EVERY_SECONDS
+
+    thread = threading.Thread(target=talk, name="waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

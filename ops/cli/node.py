@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ops.cli.node_agent import agent, ping
+from ops.cli.node_boot import boot
 from ops.cli.output import print_json, print_line, print_table, progress, say
 from ops.errors import Exit, OpsError
 
@@ -62,6 +64,11 @@ def node() -> None:
     """Ask and steer the worker on this node."""
 
 
+node.add_command(agent)
+node.add_command(boot)
+node.add_command(ping)
+
+
 @node.command()
 @_chosen
 def status(queue: str | None, pid: int | None, as_json: bool) -> int:
@@ -85,14 +92,32 @@ def status(queue: str | None, pid: int | None, as_json: bool) -> int:
 @node.command()
 @_chosen
 def pause(queue: str | None, pid: int | None, as_json: bool) -> int:
-    """Stop receiving; running tasks go on, what has not begun is handed back."""
+    """Stop receiving; running tasks go on, what has not begun is handed back.
+
+    The node is held until `ops node resume`: a worker that starts meanwhile is paused, and neither
+    the agent nor the scaling engine resumes it. With --pid it is that worker alone, while it runs.
+    """
+    from ops.node.holding import hold  # noqa: PLC0415
+
+    if pid is None:
+        hold(_workers(queue, pid))
     return _order("pause", queue, pid, as_json)
 
 
 @node.command()
 @_chosen
 def resume(queue: str | None, pid: int | None, as_json: bool) -> int:
-    """Receive again after a pause."""
+    """Receive again after a pause.
+
+    Where an agent looks after the node it is taken back from the scaling engine first. A node whose
+    end is claimed stays paused, as does one whose agent or registry does not answer.
+    """
+    from ops.node.holding import let_go, take_back  # noqa: PLC0415
+
+    workers = _workers(queue, pid)
+    take_back(workers)
+    if pid is None:
+        let_go(workers)
     return _order("resume", queue, pid, as_json)
 
 

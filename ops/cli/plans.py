@@ -25,12 +25,14 @@ def show_and_apply(
     take: Callable[[Callable[[str], None]], None],
     afterwards: str = "",
     left_out: Sequence[str] | None = None,
+    flags: str = "--yes",
 ) -> int:
     """Show a plan and, with `yes`, carry it out; return 3 if it differs and nothing was done.
 
     `rows` are its lines, `nothing` is said where there are none. `take` takes its `steps`, and
     tells what it is about before each; `afterwards` is what to know then. `left_out` is what the
-    plan cannot put right, for who reads it as JSON; None where there can be no such thing.
+    plan cannot put right, for who reads it as JSON; None where there can be no such thing. `flags`
+    are what has it carried out.
     """
     if not as_json:
         _print(rows, nothing)
@@ -42,7 +44,7 @@ def show_and_apply(
         more = {} if left_out is None else {"left_out": list(left_out)}
         print_json({"fleet": fleet, "applied": yes, "changes": list(rows), **more})
     if steps and not yes:
-        say("nothing was changed: run it again with --yes to apply this plan")
+        say(f"nothing was changed: run it again with {flags} to apply this plan")
         return Exit.DRIFTED
     return Exit.DONE
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, say
 from ops.cli.scaling_pin import queue_of
 from ops.errors import Exit, OpsError
@@ -50,10 +51,12 @@ def export(ops: Ops, queue_name: str, days: int, out: Path | None, as_json: bool
 
     fleet = ops.fleet()
     queue_of(fleet, queue_name)
+    if out is not None:
+        _check(out)
     now = time.time()
-    minutes = sent_by_minute(
-        cloudwatch(fleet), fleet.physical_name(queue_name), now - days * 86_400.0, now
-    )
+    client, queue = cloudwatch(fleet), fleet.physical_name(queue_name)
+    with waiting("history", lambda: "CloudWatch"):
+        minutes = sent_by_minute(client, queue, now - days * 86_400.0, now)
     if not minutes:
         raise OpsError(
             f"{queue_name}: expected messages sent within {days} days, CloudWatch knows of none: "
@@ -89,18 +92,43 @@ def _learnt(fleet: Fleet, queue: str) -> RunTimes | None:
 
     registry = Registry(dynamodb(fleet), fleet.registry_table, fleet.name)
     try:
-        memory = registry.read(time.time()).memories.get(queue)
+        with waiting("history", lambda: "the registry in DynamoDB"):
+            memory = registry.read(time.time()).memories.get(queue)
     except OpsError as error:
         say(f"{queue}: its run times are not known: {error}")
         return None
     return None if memory is None else run_times(memory)
 
 
+def _check(out: Path) -> None:
+    """Raise OpsError (exit 2) where no file can be written, before AWS is asked for days of it."""
+    folder = out.absolute().parent
+    if out.is_dir():
+        found, remedy = "a folder", "name a file in it"
+    elif not folder.is_dir():
+        found, remedy = f"no folder {folder}", "create the folder"
+    else:
+        try:
+            _beside(out).touch()
+            _beside(out).unlink()
+        except OSError as error:
+            found, remedy = f"{folder}: {error.strerror or error}", "name another folder"
+        else:
+            return
+    raise OpsError(
+        f"--out {out}: expected a file that can be written, found {found}: {remedy}", Exit.USAGE
+    )
+
+
+def _beside(out: Path) -> Path:
+    return out.with_name(f".{out.name}.{os.getpid()}")
+
+
 def _write(out: Path, minutes: Sequence[Minute]) -> None:
     """Write the file beside its place, and put it there whole."""
     from ops.scaling.history import write_csv  # noqa: PLC0415
 
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    beside = _beside(out)
     try:
         if out.suffix == ".gz":
             with gzip.open(beside, "wt", encoding="utf-8", newline="") as file:
@@ -111,7 +139,9 @@ def _write(out: Path, minutes: Sequence[Minute]) -> None:
         beside.replace(out)
     except OSError as error:
         why = error.strerror or str(error)
-        raise OpsError(f"{out}: expected a file that can be written: {why}") from error
+        raise OpsError(
+            f"--out {out}: expected a file that can be written: {why}: name another place"
+        ) from error
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, print_line, say
 from ops.cli.scaling_pin import queue_of
 from ops.errors import Exit, OpsError
@@ -107,17 +108,19 @@ def explain(ops: Ops, queue_name: str, journal: str | None, at: float | None, as
     """Say of QUEUE what was seen, what each policy wished, what was held back, what was done.
 
     From the journal: the last decision, or the last one until --at. Without a journal: what would
-    be decided now, from what is read now; nothing is written.
+    be decided now, from what is read now; nothing is written, and it exits 3 where something it
+    decides on is not known, as ops scaling plan does.
     """
     from ops.scaling.explain import explained, overview  # noqa: PLC0415
 
     outcomes: tuple[tuple[str, str], ...] = ()
+    known = True
     if journal is None:
         if at is not None:
             raise OpsError(
                 "--at: expected with a journal, got without: add --journal PATH", Exit.USAGE
             )
-        tick = _now(ops, queue_name)
+        tick, known = _now(ops, queue_name)
     else:
         tick, outcomes = _then(journal, queue_name, at)
     if as_json:
@@ -131,17 +134,23 @@ def explain(ops: Ops, queue_name: str, journal: str | None, at: float | None, as
     else:
         for line in explained(tick, outcomes, live=journal is None):
             print_line(line)
-    return Exit.DONE
+    return Exit.DONE if known else Exit.DRIFTED
 
 
-def _now(ops: Ops, queue_name: str) -> QueueTick:
+def _now(ops: Ops, queue_name: str) -> tuple[QueueTick, bool]:
+    """Return what would be decided now, and whether all that it is decided on is known."""
+    from ops.scaling.explain import unknown  # noqa: PLC0415
     from ops.scaling.looking import look  # noqa: PLC0415
     from ops.scaling.starting import TICK_SECONDS, parts_of  # noqa: PLC0415
 
     fleet = ops.fleet()
     queue_of(fleet, queue_name)
-    with parts_of(fleet, (queue_name,)) as parts:
-        return look(parts, round(time.time(), 3), TICK_SECONDS).queues[queue_name]
+    with parts_of(fleet, (queue_name,)) as parts, waiting("explain", parts.signals.waiting_for):
+        ticked = look(parts, round(time.time(), 3), TICK_SECONDS)
+    for trouble in ticked.troubles:
+        say(trouble)
+    tick = ticked.queues[queue_name]
+    return tick, not (ticked.troubles or unknown(tick))
 
 
 def _then(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, print_line, say
 from ops.cli.params import Duration
 from ops.errors import Exit, OpsError
@@ -15,6 +16,8 @@ from ops.errors import Exit, OpsError
 if TYPE_CHECKING:
     from ops.registry.registry import Registry
     from worker.fleet import Fleet, Queue
+
+_WHERE = "the registry in DynamoDB"
 
 
 @click.command()
@@ -43,7 +46,9 @@ def pin(ops: Ops, queue_name: str, nodes: int, lasts: timedelta | None, as_json:
     fleet = ops.fleet()
     _allowed(fleet, queue_of(fleet, queue_name), nodes)
     until = None if lasts is None else time.time() + lasts.total_seconds()
-    _registry(fleet).pin(queue_name, Pin(nodes, until, _who()))
+    registry, order = _registry(fleet), Pin(nodes, until, _who())
+    with waiting("pin", lambda: _WHERE):
+        registry.pin(queue_name, order)
     if as_json:
         print_json({"queue": queue_name, "pinned": nodes, "until": time_of(until)})
     else:
@@ -61,7 +66,9 @@ def unpin(ops: Ops, queue_name: str, as_json: bool) -> int:
     """Let QUEUE be scaled by its policies again; nothing happens where it is not pinned."""
     fleet = ops.fleet()
     queue_of(fleet, queue_name)
-    _registry(fleet).unpin(queue_name)
+    registry = _registry(fleet)
+    with waiting("unpin", lambda: _WHERE):
+        registry.unpin(queue_name)
     if as_json:
         print_json({"queue": queue_name, "pinned": None, "until": None})
     else:

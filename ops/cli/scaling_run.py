@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, print_line, print_table, say
 from ops.cli.params import Duration
 from ops.cli.scaling_pin import queue_of
@@ -105,7 +106,7 @@ def plan(ops: Ops, queue_name: str | None, as_json: bool) -> int:
 
     fleet = ops.fleet()
     queues = () if queue_name is None else (queue_of(fleet, queue_name).name,)
-    with parts_of(fleet, queues) as parts:
+    with parts_of(fleet, queues) as parts, waiting("plan", parts.signals.waiting_for):
         ticked = look(parts, round(time.time(), 3), TICK_SECONDS)
     for trouble in ticked.troubles:
         say(trouble)

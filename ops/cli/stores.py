@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.output import print_json, print_table, progress
+from ops.cli.output import print_json, print_table, progress, say
 from ops.cli.plans import show_and_apply
 from ops.errors import Exit, OpsError
 
@@ -22,12 +22,14 @@ def stores() -> None:
 
 @stores.command()
 @click.option("--yes", is_flag=True, help="Make the changes of the plan.")
+@click.option("--adopt", is_flag=True, help="Take also what is there without a fleet's tag.")
 @json_option
 @pass_ops
-def apply(ops: Ops, yes: bool, as_json: bool) -> int:
+def apply(ops: Ops, yes: bool, adopt: bool, as_json: bool) -> int:
     """Show what differs from the manifest in DynamoDB and S3; with --yes, create and correct it.
 
-    Without --yes nothing is changed, and the command exits 3 if something differs.
+    Without --yes nothing is changed, and the command exits 3 if something differs. A table or
+    bucket that is there and has no fleet's tag is taken for this fleet with --adopt alone.
     """
     from ops.stores.act import act  # noqa: PLC0415
 
@@ -35,6 +37,11 @@ def apply(ops: Ops, yes: bool, as_json: bool) -> int:
     planned = found.plan
     if planned.refusals:
         raise OpsError("\n".join(planned.refusals))
+    unowned = () if adopt else planned.unowned
+    if unowned and yes:
+        raise OpsError("\n".join((*unowned, "nothing was changed")))
+    for each in unowned:
+        say(each)
     return show_and_apply(
         found.fleet.name,
         [
@@ -46,6 +53,8 @@ def apply(ops: Ops, yes: bool, as_json: bool) -> int:
         nothing="the tables and buckets are as the manifest wants them",
         steps=len(planned.steps),
         take=lambda step: act(found.clients, planned, step),
+        left_out=unowned,
+        flags="--yes --adopt" if planned.unowned else "--yes",
     )
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _PAGES_AT_MOST: Final = 10
 _PAGE: Final = 1000
 
+#: Said of what was not asked for, because nobody answered before.
+REST: Final = "AWS: the rest of the account"
+
 _REPLIES: Final = "-celery-pidbox"
 # With whatever prefix kombu's queue_name_prefix gave it.
 _EVENTS: Final = re.compile(r"(^|[-_])celeryev-")
@@ -42,7 +45,7 @@ def read_account(
             unread.append(str(error))
             if not isinstance(error.__cause__, ClientError):
                 # Nobody answers: the rest would each wait for their timeouts in vain.
-                unread.append("AWS: the rest of the account")
+                unread.append(REST)
                 return Account(queues), unread
     step("names of queues")
     names: list[str] = []

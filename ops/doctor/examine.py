@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.aws import sqs
-from ops.doctor.account import read_account
+from ops.doctor.account import REST, read_account
 from ops.doctor.ask import ask
 from ops.doctor.names import wanted_names
 from ops.doctor.propose import built, propose
 from ops.doctor.scan import find, scan
 from ops.doctor.snapshot import Application, Snapshot
+from ops.doctor.stores import Stores
 from ops.errors import OpsError
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
@@ -65,11 +66,16 @@ def _with_account(
     assert fleet is not None  # noqa: S101  # there is a proposal where there is no fleet
     names = wanted_names(application)
     try:
-        with progress("reading the account", len(names) + 1) as step:
-            client = sqs(fleet, env)
-            account, unread = read_account(client, names, _prefix(application), step)
+        client = sqs(fleet, env)
+        stores = None if application.fleet is None else Stores(fleet, env)
     except OpsError as error:
         return snapshot, [f"AWS: the account: {str(error).removeprefix('AWS: ')}"]
+    total = len(names) + 1 + (0 if stores is None else len(stores))
+    with progress("reading the account", total) as step:
+        account, unread = read_account(client, names, _prefix(application), step)
+        if stores is not None and REST not in unread:
+            found, more = stores.read(step)
+            account, unread = replace(account, stores=found), unread + more
     return replace(snapshot, account=account), unread
 
 

@@ -24,9 +24,13 @@ def stock_name(application: Application, queue: str) -> str:
 
 
 def wanted_names(application: Application) -> list[str]:
-    """Return the queues that the application's workers read, by their names on SQS."""
-    if application.fleet is not None:
-        return [application.fleet.physical_name(queue) for queue in application.fleet.queues]
+    """Return the queues that the application's workers read, by their names on SQS.
+
+    On the fleet also the one in which waits what SQS itself cannot delay for so long.
+    """
+    fleet = application.fleet
+    if fleet is not None:
+        return [*map(fleet.physical_name, fleet.queues), fleet.delay_queue_name]
     if application.broker != "sqs":
         return []
     used = {queue.name for queue in application.queues}

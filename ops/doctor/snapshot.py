@@ -161,14 +161,30 @@ class QueueInAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreInAccount:
+    """A table or a bucket that the fleet keeps beside its queues."""
+
+    name: str
+    kind: Literal["table", "bucket"]
+    purpose: str
+    """What is kept in it, such as `large arguments`."""
+    asked_for: bool
+    """Whether the manifest asks for it; the others each fleet has."""
+    differs: str | None
+    """What is otherwise than the manifest wants it, "" for nothing; None: it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """What SQS says: queues by their names there (None: not there), and what clients left."""
+    """What AWS says: queues by their names there (None: not there), and what clients left."""
 
     queues: Mapping[str, QueueInAccount | None] = field(default_factory=dict)
     replies: tuple[str, ...] = ()
     """Queues of remote control: `*-celery-pidbox`."""
     events: tuple[str, ...] = ()
     """Queues of monitors: `celeryev-*`."""
+    stores: tuple[StoreInAccount, ...] = ()
+    """Those that were looked at, of an application on the fleet."""
 
 
 @dataclass(frozen=True, slots=True)

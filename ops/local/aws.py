@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -43,17 +43,19 @@ def local_environment(url: str, environ: Mapping[str, str] = os.environ) -> dict
 
 
 @contextmanager
-def local_aws(folder: Path, on_wait: Callable[[], None]) -> Iterator[str]:
+def local_aws(
+    folder: Path, on_wait: Callable[[], None], arguments: Sequence[str] = ()
+) -> Iterator[str]:
     """Run a local AWS and yield its URL; it is empty at the start, and forgets all at the end.
 
-    Its log is `folder`/aws.log. `on_wait` is called while it starts, and may raise. Raises
-    OpsError where it does not start.
+    Its log is `folder`/aws.log; `arguments` are more of `ops.local.server`'s. `on_wait` is called
+    while it starts, and may raise. Raises OpsError where it does not start.
     """
     # What it might call itself (moto can) stays on this machine, where nobody listens.
     env = {**local_environment("http://127.0.0.1:9"), "PYTHONPATH": str(_ROOT)}
     child, url = start_server(
         "local AWS",
-        [sys.executable, "-m", "ops.local.server"],
+        [sys.executable, "-m", "ops.local.server", *arguments],
         env=env,
         cwd=folder,
         log=folder / "aws.log",

@@ -36,13 +36,15 @@ _CHANGES: Final = (
 )
 
 
-def mend() -> None:
-    """Mend moto's Auto Scaling in this process."""
+def mend(lock: threading.RLock | None = None) -> None:
+    """Mend moto's Auto Scaling in this process; what changes a group holds `lock`, or one of its
+    own.
+    """
     AutoScalingBackend.set_desired_capacity = _within_bounds(
         AutoScalingBackend.set_desired_capacity
     )
     AutoScalingBackend.terminate_instance = _terminating(AutoScalingBackend.terminate_instance)
-    lock = threading.RLock()
+    lock = lock or threading.RLock()
     for name in _CHANGES:
         setattr(AutoScalingBackend, name, _exclusive(getattr(AutoScalingBackend, name), lock))
 

@@ -89,7 +89,7 @@ def start_server(
     with log.open("ab") as file:
         child = _start(name, args, env, cwd, log, stdout=subprocess.PIPE, stderr=file.fileno())
     try:
-        return child, _address(child, on_wait)
+        return child, address(child, on_wait)
     except BaseException:
         child.end()
         raise
@@ -118,7 +118,11 @@ def _start(
     return Child(name, process, log)
 
 
-def _address(child: Child, on_wait: Callable[[], None]) -> str:
+def address(child: Child, on_wait: Callable[[], None]) -> str:
+    """Wait for a server's `ready ADDRESS`, and return the address.
+
+    `on_wait` is called every 50 ms meanwhile, and may raise. Raises OpsError as `start_server`.
+    """
     stdout = child.process.stdout
     assert stdout is not None  # noqa: S101  # it was started with a pipe
     deadline = time.monotonic() + _READY_SECONDS

@@ -1,4 +1,4 @@
-"""The local AWS as a process: ``python -m ops.local.server [--port PORT]``.
+"""The local AWS as a process: ``python -m ops.local.server [--port PORT] [--folder DIR]``.
 
 moto's server on 127.0.0.1, all of its services on one port. It must not share an interpreter
 with anything that is measured or that may be killed.
@@ -13,6 +13,14 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.local.admin import Admin
+
+if TYPE_CHECKING:
+    from ops.local.cloud import Cloud
+    from ops.local.compute import Compute
 
 HOST = "127.0.0.1"
 
@@ -26,7 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m ops.local.server", description="moto's server on this machine alone."
     )
     parser.add_argument("--port", type=int, default=0, help="0 (default): the system chooses")
-    port: int = parser.parse_args(arguments).port
+    parser.add_argument(
+        "--folder", type=Path, help="where machines, functions and the record are; else none are"
+    )
+    parser.add_argument("--boot", type=float, default=0.0, help="seconds until an instance is up")
+    parser.add_argument(
+        "--short-hooks", action="store_true", help="lifecycle hooks may be shorter than 30 s"
+    )
+    parser.add_argument(
+        "--minute", type=float, default=60.0, help="seconds that a minute of a schedule lasts"
+    )
+    options = parser.parse_args(arguments)
+    port: int = options.port
     ends = {signal.SIGTERM, signal.SIGINT}
     # Blocked before any thread starts, so that it is this one that takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
@@ -41,13 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     listener.listen(socket.SOMAXCONN)
-    _serve(listener)
+    ending = _serve(listener, options)
     print(f"ready http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     signal.sigwait(ends)
+    for part in ending:
+        part.close()
     return 0
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud | Compute]:
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -62,8 +83,18 @@ def _serve(listener: socket.socket) -> None:
         moto_s3,
         moto_sqs,
     )
+    from ops.local.cloud import Cloud  # noqa: PLC0415
 
-    moto_autoscaling.mend()
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    admin = Admin()
+    compute: Compute | None = None
+    if options.folder is not None:
+        from ops.local.compute import Compute  # noqa: PLC0415
+
+        compute = Compute(options.folder, options.boot, url, short_hooks=options.short_hooks)
+        admin.add("instances", compute.answer)
+    cloud = Cloud(url, admin, options.folder, options.minute)
+    moto_autoscaling.mend(None if compute is None else compute.lock)
     moto_dynamodb.mend()
     moto_ecs.mend()
     moto_s3.mend()
@@ -73,12 +104,13 @@ def _serve(listener: socket.socket) -> None:
     server = make_server(
         HOST,
         listener.getsockname()[1],
-        DomainDispatcherApplication(create_backend_app),
+        admin.before(cloud.before(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.fileno(),
     )
     threading.Thread(target=server.serve_forever, name="local-aws", daemon=True).start()
+    return [cloud] if compute is None else [compute, cloud]
 
 
 if __name__ == "__main__":

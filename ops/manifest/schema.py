@@ -14,7 +14,7 @@ from worker.manifest.units import format_duration
 # differs between the two but the place of definitions.
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
-_HEADER = ("name", "region", "imports", "payload_bucket", "results", "metrics")
+_HEADER = ("name", "region", "imports", "payload_bucket", "results", "metrics", "aws")
 
 
 class _TomlSchema(GenerateJsonSchema):

@@ -22,14 +22,24 @@ class Worker:
     pid: int
 
     def alive(self) -> bool:
-        """Whether its process still runs."""
+        """Whether its process still runs; one that only waits to be reaped does not."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         except PermissionError:
-            return True
-        return True
+            pass
+        return not _dead(self.pid)
+
+
+def _dead(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked for its status yet (proc(5), stat)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:  # gone meanwhile, or not for us to see
+        return False
+    # The name before the state is the program's own choice, brackets and all.
+    return stat.rpartition(b") ")[2][:1] in (b"Z", b"X")
 
 
 def workers(*, queue: str | None = None, pid: int | None = None) -> list[Worker]:

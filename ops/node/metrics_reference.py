@@ -75,10 +75,11 @@ else in its process, the endpoint too.
 
 ## systemd
 
-With `Type=notify` a worker says `READY=1` when it is ready, `STOPPING=1` when it begins to drain,
-and a `STATUS=` at least every {notify.EVERY_SECONDS:g} s. During a drain it asks for
-{notify.EXTENSION_SECONDS:g} s more every {notify.EVERY_SECONDS:g} s (`EXTEND_TIMEOUT_USEC`), so
-that the drain's own budget bounds it and not the unit's `TimeoutStopSec`. A worker that starts
+With `Type=notify` a worker says `READY=1` when it is ready (or consumes and is paused),
+`STOPPING=1` when it begins to drain, and a `STATUS=` at least every {notify.EVERY_SECONDS:g} s.
+During a drain it asks for {notify.EXTENSION_SECONDS:g} s more every {notify.EVERY_SECONDS:g} s
+(`EXTEND_TIMEOUT_USEC`), so that the drain's own budget bounds it and not the unit's
+`TimeoutStopSec`. A worker that starts
 while SQS is out of reach is not ready until it is back: `TimeoutStartSec` bounds that.
 
 With `WatchdogSec` it feeds the watchdog as long as a new start would not help: when calls to SQS

@@ -39,7 +39,7 @@ class Backlog:
         arrived = max(0, visible - self.visible + begun)
         if arrived:
             self.batches.append((since, arrived))
-        waiting = sum(size for _, size in self.batches)
+        waiting = sum([size for _, size in self.batches])
         self._take(waiting - visible)
         if waiting < visible:
             self.batches.append((since, visible - waiting))

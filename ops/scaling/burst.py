@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,16 +74,17 @@ class Bursts:
             return Bursts(self.base or at, self.weights, (at,), (load,))
         # One reading from before the longest window is what its growth is measured against.
         begin = max(0, bisect_right(self.times, at - WINDOWS_SECONDS[-1]) - 1)
-        times, loads = self.times[begin:], self.loads[begin:]
         base, weights = self.base, self.weights
         if arrivals > 0:
             base, weights = self._rebased(at)
             worth = math.exp2((at - base) / _HALF_LIFE_SECONDS)
             weights = tuple(
-                met(kept, load - _as_of(times, loads, at - window), arrivals, worth)
-                for window, kept in zip(WINDOWS_SECONDS, weights, strict=True)
+                [
+                    met(kept, load - self._as_of(at - window, begin), arrivals, worth)
+                    for window, kept in zip(WINDOWS_SECONDS, weights, strict=True)
+                ]
             )
-        return Bursts(base, weights, (*times, at), (*loads, load))
+        return Bursts(base, weights, (*self.times[begin:], at), (*self.loads[begin:], load))
 
     def slots(self, quantile: float, window_seconds: float) -> float | None:
         """Return how many free slots let a share of the tasks start in time, None while unknown.
@@ -94,7 +95,7 @@ class Bursts:
             return 0.0
         if self._tasks() < _LEAST_TASKS:
             return None
-        return _between(window_seconds, [needed(kept, quantile) for kept in self.weights])
+        return _between(window_seconds, lambda at: needed(self.weights[at], quantile))
 
     def share(self, slots: float, window_seconds: float) -> float | None:
         """Return the share of tasks that would have started in time with so many free slots."""
@@ -102,8 +103,7 @@ class Bursts:
             return 1.0
         if self._tasks() < _LEAST_TASKS:
             return None
-        shares = [served(kept, slots) for kept in self.weights]
-        late = _between(window_seconds, [1.0 - share for share in shares])
+        late = _between(window_seconds, lambda at: 1.0 - served(self.weights[at], slots))
         return max(0.0, 1.0 - late)
 
     def as_data(self) -> dict[str, Any]:
@@ -123,6 +123,9 @@ class Bursts:
         if not self.times or at <= self.times[-1]:
             return self.loads[-1] if self.loads else 0.0
         return self.loads[-1] * math.exp((self.times[-1] - at) / max(1.0, service_seconds))
+
+    def _as_of(self, at: float, begin: int) -> float:
+        return self.loads[max(begin, bisect_right(self.times, at, begin) - 1)]
 
     def _tasks(self) -> float:
         """Return the tasks it rests on, each as much as it is worth at the last reading."""
@@ -156,18 +159,14 @@ def from_data(data: Mapping[str, Any]) -> Bursts:
         ) from None
 
 
-def _as_of(times: tuple[float, ...], loads: tuple[float, ...], at: float) -> float:
-    return loads[max(0, bisect_right(times, at) - 1)]
-
-
-def _between(window: float, values: list[float]) -> float:
-    """Return the value at a window from those at WINDOWS_SECONDS; it is zero at zero."""
+def _between(window: float, value: Callable[[int], float]) -> float:
+    """Return the value at a window from those at WINDOWS_SECONDS, by index; it is zero at zero."""
     longest = WINDOWS_SECONDS[-1]
     if window >= longest:
-        return values[-1] * window / longest
+        return value(-1) * window / longest
     place = bisect_right(WINDOWS_SECONDS, window)
     before, after = WINDOWS_SECONDS[place - 1] if place else 0.0, WINDOWS_SECONDS[place]
-    low, high = values[place - 1] if place else 0.0, values[place]
+    low, high = value(place - 1) if place else 0.0, value(place)
     return low + (high - low) * (window - before) / (after - before)
 
 

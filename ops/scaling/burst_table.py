@@ -13,11 +13,12 @@ def met(kept: tuple[float, ...], growth: float, arrivals: float, worth: float) -
     """Add tasks, of which the last met the whole growth and each before it one less."""
     weights = list(kept)
     low, high = growth - arrivals, max(0.0, growth)
-    weights[0] += worth * min(arrivals, max(0.0, -low))
-    low = max(0.0, low)
+    if low < 0:
+        weights[0] += worth * min(arrivals, -low)
+        low = 0.0
     place = bisect_right(EDGES, low)
     while low < high and place < len(EDGES):
-        upto = min(high, EDGES[place])
+        upto = EDGES[place] if EDGES[place] < high else high
         weights[place] += worth * (upto - low)
         low, place = upto, place + 1
     if low < high:
@@ -32,10 +33,13 @@ def needed(kept: tuple[float, ...], quantile: float) -> float:
     for place in range(1, len(EDGES)):
         if wanted <= 0:
             return reached
-        if kept[place] > 0:
-            share = min(1.0, wanted / kept[place])
-            reached = EDGES[place - 1] + share * (EDGES[place] - EDGES[place - 1])
-            wanted -= kept[place]
+        weight = kept[place]
+        if weight > 0:
+            reached = EDGES[place]
+            if wanted < weight:
+                before = EDGES[place - 1]
+                reached = before + wanted / weight * (reached - before)
+            wanted -= weight
     # What is left without anything beyond the edges is what the sums were rounded by.
     return EDGES[-1] if kept[-1] > 0 else reached
 

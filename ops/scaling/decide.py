@@ -64,12 +64,12 @@ def _decided(situation: Situation, silent: list[tuple[str, str]]) -> Decision:
         bounds = Bounds(settings.minimum, settings.maximum)
     maximum = min(bounds.maximum, group.maximum)
     minimum = min(max(bounds.minimum, group.minimum), maximum)
-    wanted = max([minimum, *(wish.nodes for wish in wishes)])
+    wanted = max([minimum, *[wish.nodes for wish in wishes]])
     if wanted > maximum:
         situation.cautions.append(f"wants {wanted} nodes, the maximum is {maximum}")
     nodes = min(wanted, maximum)
     # A maximum is what something else can bear: what is above it goes, also with work waiting.
-    keep = min(max([nodes, *(wish.keep for wish in wishes)]), maximum)
+    keep = min(max([nodes, *[wish.keep for wish in wishes]]), maximum)
     resumed = upwards.resume(situation, nodes, maximum)
     launched = upwards.launch(situation, nodes, maximum, resumed)
     if not launched and not resumed:

@@ -16,6 +16,14 @@ from ops.scaling.standing import Standing
 STALE_SECONDS: Final = 120.0
 #: A reason, and each caution, is cut here: troubles and fifty windows are as long as they like.
 WHY_AT_MOST: Final = 1_000
+#: What a decision does is told in this order.
+_VERBS: Final = {
+    "launch": "launch",
+    "resume": "resume",
+    "pause": "pause",
+    "terminate": "end",
+    "replace": "replace",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Situation:
 
     def spare_slots(self) -> float:
         """Return the free slots at hand beyond those that wishes ask for; inf if none asks."""
-        wanted = max((wish.free_slots for wish in self.wishes), default=0.0)
+        wanted = max([0.0, *[wish.free_slots for wish in self.wishes]])
         counts = self.snapshot.counts.value
         if wanted <= 0 or counts is None:
             return math.inf
@@ -89,17 +97,13 @@ class Situation:
         )
 
     def _done(self) -> str:
-        launched = sum(action.nodes for action in self.actions if action.kind == "launch")
-        counts = [("launch", launched)] + [
-            (verb, sum(1 for action in self.actions if action.kind == kind))
-            for verb, kind in (
-                ("resume", "resume"),
-                ("pause", "pause"),
-                ("end", "terminate"),
-                ("replace", "replace"),
-            )
-        ]
-        return ", ".join(f"{verb} {count}" for verb, count in counts if count)
+        if not self.actions:
+            return ""
+        counts = dict.fromkeys(_VERBS, 0)
+        for action in self.actions:
+            if action.kind in counts:
+                counts[action.kind] += action.nodes if action.kind == "launch" else 1
+        return ", ".join(f"{_VERBS[kind]} {count}" for kind, count in counts.items() if count)
 
     def _reason(self, bounds: str) -> str:
         parts = [f"{wish.policy}: {wish.why}" for wish in self.wishes]

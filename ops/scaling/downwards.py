@@ -77,6 +77,8 @@ def replace(situation: Situation, silent: list[tuple[str, str]]) -> None:
     gone = situation.standing.gone
     if gone and not situation.stale("group", "nodes"):
         situation.actions += [Forget(node) for node in gone]
+    if not silent:
+        return
     if _cut_off(situation, len(silent)):
         situation.cautions.append(
             f"{len(silent)} fell silent at once, while more is in flight than the others run: "

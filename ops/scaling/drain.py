@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.scaling.durations import Outlook, group_of
 from ops.scaling.model import Node
+from ops.scaling.outlook import Outlook, group_of
 from ops.scaling.standing import Standing
 
 #: A confirmation counts only from a node that has spoken lately.

@@ -5,7 +5,7 @@ without the lease and with nothing written. Of any number of engines the one tha
 acts; the others stand by.
 
 Memories are written before the actions, not after them: of a launch that nobody remembers the
-cool-down would be forgotten, while one that is remembered and was not made is only waited for.
+cool-down would be forgotten. One that AWS refused is taken out of them again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ops.scaling.journal import Writer
 from ops.scaling.looking import Parts, troubles_of
 from ops.scaling.memories import Memories
 from ops.scaling.outcomes import Work
-from ops.scaling.tick import QueueTick, Ticked, all_decided
+from ops.scaling.tick import QueueTick, Ticked, all_decided, take_back
 
 if TYPE_CHECKING:
     from ops.registry.lease import Lease
@@ -86,7 +86,10 @@ class Engine:
             self._lost()
             return Ticked(now, False, troubles=(*troubles, str(error)))
         queues = self._act(queues, lease)
+        holds = self._take_back(queues, lease, now, troubles)
         self._write_journal(list(queues.values()), now, troubles)
+        if not holds:
+            self._lost()
         return Ticked(now, True, queues, tuple(troubles))
 
     def release(self) -> None:
@@ -177,6 +180,23 @@ class Engine:
             queue: replace(tick, outcomes=outcomes[queue]) if queue in outcomes else tick
             for queue, tick in queues.items()
         }
+
+    def _take_back(
+        self, queues: Mapping[str, QueueTick], lease: Lease, now: float, troubles: list[str]
+    ) -> bool:
+        """Remember no launch that was refused; return whether the lease still holds."""
+        refused = {
+            queue: tick
+            for queue, tick in queues.items()
+            if take_back(tick, tick.decision.actions, [each.result for each in tick.outcomes])
+        }
+        try:
+            if refused:
+                self._remember(refused, lease, now, troubles)
+        except LostLease as error:
+            troubles.append(str(error))
+            return False
+        return True
 
     def _write_journal(self, ticks: Sequence[QueueTick], now: float, troubles: list[str]) -> None:
         if self._journal is None:

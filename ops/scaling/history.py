@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from ops.aws import aws_errors
 from ops.errors import OpsError
-from ops.scaling.durations import EDGES, Durations
+from ops.scaling.durations import Durations
+from ops.scaling.hazards import EDGES
 from ops.scaling.memories import unpacked
 from ops.scaling.memory import Memory, MemoryUnreadable
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-
 from ops.scaling.memory import BOOTS_KEPT, Memory
 from ops.scaling.model import Group, Lifecycle, Node, QueueSnapshot, Wanted
 from ops.scaling.settings import Settings
@@ -24,22 +21,19 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     """
     arrived = None
     nodes, group = snapshot.nodes.value, snapshot.group.value
+    begun, begun_by = 0, memory.begun
     if nodes is not None:
-        _completions(nodes, memory)
+        begun, begun_by = _words(snapshot.now, nodes, memory)
         if memory.resumed:
-            memory.resumed = {n.id: memory.resumed[n.id] for n in nodes if n.id in memory.resumed}
-        memory.busy = [
-            *memory.busy[-1:],
-            sum(node.busy for node in nodes if node.wanted is Wanted.RUN),
-        ]
-        _load(snapshot.now, nodes, memory)
+            resumed = memory.resumed
+            memory.resumed = {node: resumed[node] for node in begun_by if node in resumed}
     if group is not None:
-        _instances(snapshot, group, nodes, memory)
+        _instances(snapshot, group, memory)
     oldest = snapshot.oldest
     came_at = None if oldest.value is None else oldest.taken_at - oldest.value
     if snapshot.counts.value is not None:
         known = memory.backlog.counted_at is not None and nodes is not None
-        begun = 0 if nodes is None else _begun(nodes, memory)
+        memory.begun = begun_by
         count = memory.backlog.count(snapshot.now, snapshot.counts.value.visible, begun, came_at)
         arrived = count if known else None
     if came_at is not None:
@@ -62,66 +56,74 @@ def loss_rate(memory: Memory) -> float:
     return memory.losses / max(memory.node_seconds, _DAY)
 
 
-def _begun(nodes: tuple[Node, ...], memory: Memory) -> int:
-    known, begun = memory.begun, 0
+def _words(now: float, nodes: tuple[Node, ...], memory: Memory) -> tuple[int, dict[str, int]]:
+    """Take in what the nodes say of their tasks, in one pass.
+
+    Return how many tasks began since the counts were last known, and by node how many ever did.
+    """
+    busy = receiving = begun = 0
+    new: list[tuple[float, float]] = []
+    ended: dict[str, float] = {}
+    begun_by: dict[str, int] = {}
     for node in nodes:
-        before = known.get(node.id, 0)
+        id, recent = node.id, node.recent
+        busy += node.busy
+        if node.wanted is Wanted.RUN:
+            receiving += node.busy
+        before, begun_by[id] = memory.begun.get(id, 0), node.begun
         begun += node.begun - before if node.begun >= before else node.begun
-    memory.begun = {node.id: node.begun for node in nodes}
-    return begun
+        since = memory.ended.get(id, 0.0)
+        if recent:
+            # The new ones are the last few.
+            known = len(recent)
+            while known and recent[known - 1][0] > since:
+                known -= 1
+            new += recent[known:]
+            since = recent[-1][0]
+        if since:
+            ended[id] = since
+    memory.ended = ended
+    memory.busy = [*memory.busy[-1:], receiving]
+    if new:
+        new.sort()
+        memory.durations.add(new)
+    _load(now, busy, memory)
+    return begun, begun_by
 
 
-def _load(now: float, nodes: tuple[Node, ...], memory: Memory) -> None:
+def _load(now: float, busy: int, memory: Memory) -> None:
     if memory.ticked_at is None or now <= memory.ticked_at:
         return
     elapsed = min(now - memory.ticked_at, _DAY)
     memory.loaded_seconds = min(_DAY, memory.loaded_seconds + elapsed)
-    busy = sum(node.busy for node in nodes)
     memory.load += (busy - memory.load) * elapsed / memory.loaded_seconds
 
 
-def _completions(nodes: tuple[Node, ...], memory: Memory) -> None:
-    new: list[tuple[float, float]] = []
-    ended: dict[str, float] = {}
-    for node in nodes:
-        since = memory.ended.get(node.id, 0.0)
-        if node.recent:
-            if node.recent[-1][0] > since:
-                new += node.recent[bisect_right(node.recent, (since, math.inf)) :]
-            since = node.recent[-1][0]
-        if since:
-            ended[node.id] = since
-    memory.ended = ended
-    if new:
-        new.sort()
-        memory.durations.add(new)
-
-
-def _instances(
-    snapshot: QueueSnapshot, group: Group, nodes: tuple[Node, ...] | None, memory: Memory
-) -> None:
-    now = snapshot.now
+def _instances(snapshot: QueueSnapshot, group: Group, memory: Memory) -> None:
+    now, nodes = snapshot.now, snapshot.nodes.value
     here = {one.id for one in group.instances if one.lifecycle in _HERE}
-    spoken = {node.id: node for node in nodes or ()}
+    joined_at = {node.id: node.joined_at for node in nodes or ()}
     elapsed = max(0.0, now - memory.ticked_at) if memory.ticked_at is not None else 0.0
     fading = max(0.0, 1 - elapsed / _DAY)
     memory.node_seconds = memory.node_seconds * fading + elapsed * len(memory.first_seen)
     joined = set(memory.joined)
-    memory.losses = memory.losses * fading + len(joined - here - set(memory.ending))
-    for one in sorted(here - (joined & memory.first_seen.keys())):
-        seen = memory.first_seen.get(one)
+    memory.losses = memory.losses * fading + len((joined - here).difference(memory.ending))
+    first_seen = memory.first_seen
+    for one in sorted(here.difference(joined) | here.difference(first_seen)):
+        seen = first_seen.get(one)
         if seen is None:
             # It was launched at some time since the last tick: the earliest is the safe one. An
             # engine that was away for long would take what has just been launched for dead.
-            memory.first_seen[one] = now - min(elapsed, _TICK_AT_MOST)
-        elif one in spoken and seen < spoken[one].joined_at:
-            memory.boots = [*memory.boots, spoken[one].joined_at - seen][-BOOTS_KEPT:]
-    there = here & (joined if nodes is None else spoken.keys())
+            first_seen[one] = now - min(elapsed, _TICK_AT_MOST)
+        elif one in joined_at and seen < joined_at[one]:
+            memory.boots = [*memory.boots, joined_at[one] - seen][-BOOTS_KEPT:]
+    there = here.intersection(joined if nodes is None else joined_at)
     if there != joined:
         memory.joined = sorted(there)
     memory.ending = [one for one in memory.ending if one in here]
-    for one in memory.first_seen.keys() - here:
-        del memory.first_seen[one]
+    if len(first_seen) > len(here):
+        for one in first_seen.keys() - here:
+            del first_seen[one]
 
 
 _HERE = (Lifecycle.PENDING, Lifecycle.IN_SERVICE)

@@ -12,7 +12,7 @@ from ops.scaling.decision import Decision
 from ops.scaling.journal import decision_text, dumps
 from ops.scaling.journal_reader import Gap, NotALine, OtherVersion, Reader, Recorded, queue_of
 from ops.scaling.memory import Memory, MemoryUnreadable
-from ops.scaling.tick import QueueTick, decided
+from ops.scaling.tick import QueueTick, decided, take_back
 
 Unread: TypeAlias = Literal["torn", "gap", "version"]
 #: Complaints that are kept; the rest are counted.
@@ -133,7 +133,9 @@ class _Memories:
         return self._text is not None and self._text != recorded.memory
 
     def after(self, recorded: Recorded, again: QueueTick) -> None:
-        """Keep what the decision left."""
+        """Keep what the decision left, and what AWS made of it."""
+        results = [result for result, _ in recorded.outcomes]
+        take_back(again, recorded.decision.actions, results)
         self._last[recorded.settings.queue] = (recorded.run, recorded.number, again.memory)
 
 

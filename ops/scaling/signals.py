@@ -8,19 +8,23 @@ to come, and ends at a deadline: what has not answered by then is unknown for th
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from ops.aws import unattended
+from ops.registry.names import pin_item
 from ops.scaling.model import Counts, Group, Node, Pin, QueueSnapshot, Reading
+from ops.scaling.sources import ages, groups, services
 from ops.scaling.sources import counts as counted
 from ops.scaling.sources.ages import OldestMessages
 from ops.scaling.sources.counts import QueueCounts
 from ops.scaling.sources.groups import Groups
 from ops.scaling.sources.services import SERVICES_A_CALL, Services
 from ops.scaling.sources.troubles import TIMED_OUT, trouble
+from ops.scaling.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +119,10 @@ class Signals:
         self._names = {queue: fleet.physical_name(queue) for queue in settings}
         self._counts = QueueCounts(clients.sqs)
         self._ages = OldestMessages(clients.cloudwatch, self._names)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="signals")
+        self._threads = Threads(threads, "signals")
+        self._reads: _Reads | None = None
+        self._pins: dict[str, tuple[Pin, float]] = {}
+        """By queue: its pin as it was last read, and when."""
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +132,7 @@ class Signals:
 
     def close(self) -> None:
         """Let the threads end; what still waits for an answer is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def gather(self, now: float, *, memories: bool = True) -> Gathered:
         """Return a snapshot of every queue, at the deadline at the latest. Raises nothing.
@@ -135,11 +142,35 @@ class Signals:
         """
         ends = time.monotonic() + self._deadline_seconds
         self._counts.begin()
-        read = _Reads(self, now, memories)
+        self._reads = read = _Reads(self, now, memories)
         done, late = wait(read.all(), timeout=max(0.0, ends - time.monotonic()))
         for each in late:
             each.cancel()
         return read.gathered(done)
+
+    def waiting_for(self) -> str:
+        """Return the calls that `gather` waits for, with commas; for another thread to ask."""
+        return "" if self._reads is None else ", ".join(self._reads.outstanding())
+
+    def _pin(self, registered: Registered | None, queue: str, now: float) -> Pin | None:
+        """Return a queue's pin; where it cannot be read, as it was read last.
+
+        An order that cannot be read is not one that was taken back. Where none was ever read the
+        policies decide, and take nothing away: the nodes cannot be read either.
+        """
+        item = pin_item(queue)
+        if registered is not None and all(each.item != item for each in registered.trouble):
+            pin = registered.pins.get(queue)
+            if pin is None:
+                self._pins.pop(queue, None)
+            else:
+                self._pins[queue] = pin, now
+            return pin
+        if queue not in self._pins:
+            return None
+        pin, at = self._pins[queue]
+        read = f"{dt.datetime.fromtimestamp(at, dt.UTC):%H:%M:%S} UTC"
+        return replace(pin, by=f"{pin.by or 'an operator'} (read at {read}, and not since)")
 
 
 class _Reads:
@@ -148,15 +179,15 @@ class _Reads:
     def __init__(self, signals: Signals, now: float, memories: bool) -> None:
         s, self._now = signals, now
         self._signals = signals
-        submit = s._pool.submit
+        submit = s._threads.submit
         on_ecs = [queue for queue, each in s._settings.items() if each.runtime == "ecs"]
         self._groups = Groups(s._clients.autoscaling, s._fleet)
         self._services = Services(s._clients.ecs, s._fleet)
         self._registry = submit(s._registry.read, now, memories=memories)
-        self._others: list[Future[None]] = []
+        self._on_groups: list[Future[None]] = []
         if len(on_ecs) < len(s._settings):
-            self._others.append(submit(self._groups.read))
-        self._others += [
+            self._on_groups.append(submit(self._groups.read))
+        self._on_services = [
             submit(self._services.read, on_ecs[first : first + SERVICES_A_CALL])
             for first in range(0, len(on_ecs), SERVICES_A_CALL)
         ]
@@ -166,8 +197,24 @@ class _Reads:
         }
 
     def all(self) -> list[Future[Any]]:
-        ages = [] if self._ages is None else [self._ages]
-        return [self._registry, *self._others, *ages, *self._counts.values()]
+        return [future for futures in self._by_call().values() for future in futures]
+
+    def outstanding(self) -> list[str]:
+        """Return the calls that have not answered, each once, with how many of them."""
+        late = {
+            call: sum(not future.done() for future in futures)
+            for call, futures in self._by_call().items()
+        }
+        return [f"{call} ({n} times)" if n > 1 else call for call, n in late.items() if n]
+
+    def _by_call(self) -> dict[str, list[Future[Any]]]:
+        return {
+            REGISTRY: [self._registry],
+            groups.SOURCE: [*self._on_groups],
+            services.SOURCE: [*self._on_services],
+            ages.SOURCE: [] if self._ages is None else [self._ages],
+            counted.SOURCE: [*self._counts.values()],
+        }
 
     def gathered(self, done: set[Future[Any]]) -> Gathered:
         registered, why = self._registered(done)
@@ -182,7 +229,7 @@ class _Reads:
                 oldest=self._signals._ages.reading(queue, nodes.value or (), self._now, late),
                 group=self._group_of(queue, nodes),
                 nodes=nodes,
-                pin=_pin(registered, queue),
+                pin=self._signals._pin(registered, queue, self._now),
             )
         return Gathered(queues, registered)
 
@@ -217,7 +264,3 @@ def _nodes(
     if said := registered.trouble_of(queue):
         return Reading(None, now, REGISTRY, f"malformed: {said}")
     return Reading(registered.nodes.get(queue, ()), now, REGISTRY)
-
-
-def _pin(registered: Registered | None, queue: str) -> Pin | None:
-    return None if registered is None else registered.pins.get(queue)

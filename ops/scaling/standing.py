@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ops.registry.changes import ABANDONED_AFTER_SECONDS
-from ops.scaling.durations import group_of
 from ops.scaling.memory import Memory
 from ops.scaling.model import Counts, Group, Instance, Lifecycle, Node, Wanted
+from ops.scaling.outlook import TOGETHER_SECONDS
 
 #: A node speaks, and hears, so often.
 REPORT_SECONDS: Final = 15.0
@@ -58,18 +58,19 @@ class Standing:
     @property
     def busy(self) -> int:
         """Busy slots of the nodes that receive."""
-        return sum(node.busy for node in self.up)
+        return sum([node.busy for node in self.up])
 
     @property
     def free(self) -> int:
         """Free slots of the nodes that receive."""
-        return sum(max(0, node.slots - node.busy) for node in self.up)
+        return _free(self.up)
 
     @property
     def at_hand(self) -> int:
         """Free slots there are or will be, also on draining nodes, which may be resumed."""
-        draining = sum(max(0, node.slots - node.busy) for node in self.draining)
-        return self.free + draining + (len(self.booting) + self.coming) * self.slots
+        return (
+            _free(self.up) + _free(self.draining) + (len(self.booting) + self.coming) * self.slots
+        )
 
     def running(self, nodes: list[Node]) -> dict[int, float]:
         """Return the running tasks of these nodes by the minute in which they started."""
@@ -79,9 +80,13 @@ class Standing:
                 continue
             weight = max(1.0, node.busy / len(node.started))
             for at in node.started:
-                group = group_of(at)
+                group = int(at // TOGETHER_SECONDS)
                 groups[group] = groups.get(group, 0.0) + weight
         return groups
+
+
+def _free(nodes: list[Node]) -> int:
+    return sum([node.slots - node.busy for node in nodes if node.slots > node.busy])
 
 
 def ages(nodes: Iterable[Node], now: float) -> dict[int, float]:
@@ -93,7 +98,7 @@ def ages(nodes: Iterable[Node], now: float) -> dict[int, float]:
     tasks: dict[int, int] = {}
     for node in nodes:
         for at in node.started:
-            group = group_of(at)
+            group = int(at // TOGETHER_SECONDS)
             sums[group] = sums.get(group, 0.0) + at
             tasks[group] = tasks.get(group, 0) + 1
     return {group: max(0.0, now - total / tasks[group]) for group, total in sums.items()}
@@ -107,22 +112,26 @@ def stand(
     `memory` says since when each instance has been in the group, and who was resumed; `slots` are a
     node's by the manifest, `boot` is in seconds.
     """
-    protected = frozenset(one.id for one in group.instances if one.protected)
-    pending = frozenset(one.id for one in group.instances if one.lifecycle is Lifecycle.PENDING)
-    standing = Standing(slots, protected=protected, pending=pending)
+    standing = Standing(slots)
     known = {node.id: node for node in nodes}
+    protected, pending = [], []
     present = 0
     for instance in group.instances:
         node = known.pop(instance.id, None)
+        if instance.protected:
+            protected.append(instance.id)
         if instance.lifecycle is Lifecycle.WARM:
             standing.warm += 1
         elif instance.lifecycle is not Lifecycle.LEAVING:
             present += 1
-            if node is None:
+            if instance.lifecycle is Lifecycle.PENDING:
+                pending.append(instance.id)
+            if node is not None:
+                _place(standing, node, instance, now, memory)
+            else:
                 since = memory.first_seen.get(instance.id, now)
                 _place_unheard(standing, instance, since, now, boot)
-            else:
-                _place(standing, node, now, memory.resumed.get(node.id, 0.0))
+    standing.protected, standing.pending = frozenset(protected), frozenset(pending)
     standing.coming = max(0, group.desired - present)
     standing.gone = sorted(node.id for node in known.values() if now - node.said_at > GONE_SECONDS)
     return standing
@@ -155,18 +164,19 @@ def _place_unheard(
         standing.silent.append((instance.id, f"launched {waited:.0f} s ago, has never spoken"))
 
 
-def _place(standing: Standing, node: Node, now: float, resumed_at: float) -> None:
+def _place(standing: Standing, node: Node, instance: Instance, now: float, memory: Memory) -> None:
     if node.claimed_at is not None:
         if now - node.claimed_at > CLAIM_SECONDS:
             why = f"its end was claimed {now - node.claimed_at:.0f} s ago"
             standing.silent.append((node.id, why))
-    elif now - node.said_at > SILENT_SECONDS and node.id in standing.pending:
-        standing.booting.append((node.id, now))
     elif now - node.said_at > SILENT_SECONDS:
-        standing.silent.append((node.id, f"has not spoken for {now - node.said_at:.0f} s"))
+        if instance.lifecycle is Lifecycle.PENDING:
+            standing.booting.append((node.id, now))
+        else:
+            standing.silent.append((node.id, f"has not spoken for {now - node.said_at:.0f} s"))
     elif node.wanted is Wanted.PAUSE:
         standing.draining.append(node)
-    elif node.paused and now - resumed_at > HEARS_WITHIN_SECONDS:
+    elif node.paused and now - memory.resumed.get(node.id, 0.0) > HEARS_WITHIN_SECONDS:
         standing.held.append(node)
     else:
         standing.up.append(node)

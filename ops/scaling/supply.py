@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ops.scaling.durations import ENOUGH, Outlook, Running
+from ops.scaling.durations import ENOUGH
+from ops.scaling.outlook import Outlook, Running
 
 #: Square of how far off the estimated hazards are taken to be, as a part.
 DOUBT: Final = 0.06

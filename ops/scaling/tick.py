@@ -8,7 +8,7 @@ queue's memory up to date in place. Where a memory is written down as text it is
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -39,6 +39,8 @@ class QueueTick:
     """What went wrong, in words."""
     outcomes: tuple[Outcome, ...] = ()
     """One an action, in their order; none where nothing was carried out."""
+    launched_before: float | None = None
+    """When its last launch was before this tick's, for where AWS refuses this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,13 @@ def decided(
 ) -> QueueTick:
     """Decide about one queue. Raises nothing: what goes wrong holds this queue and says so."""
 
+    launched = None if memory is None else memory.launched_at
+
     def done(decision: Decision, remembers: Memory | None, *notes: str) -> QueueTick:
-        return QueueTick(snapshot, settings, tick_seconds, token, decision, remembers, notes=notes)
+        return QueueTick(
+            snapshot, settings, tick_seconds, token, decision, remembers,
+            notes=notes, launched_before=launched,
+        )  # fmt: skip
 
     if memory is None:
         why = snapshot.nodes.trouble or "the registry was not read"
@@ -80,6 +87,21 @@ def decided(
         why = f"deciding failed, report this: {_told(error)}"
         return done(_hold(settings, why), memory)
     return done(decision, new, f"starts with an empty memory: {_told(failed)}")
+
+
+def take_back(tick: QueueTick, actions: Sequence[Action], results: Sequence[str]) -> bool:
+    """Take a launch that was refused out of a tick's memory: nothing cools down after it.
+
+    `actions` are what was carried out, and `results` what became of each. Returns whether one was
+    refused. Who replays a journal does the same, so that both remember the same.
+    """
+    refused = any(
+        action.kind == "launch" and result == "refused"
+        for action, result in zip(actions, results, strict=False)
+    )
+    if refused and tick.memory is not None:
+        tick.memory.launched_at = tick.launched_before
+    return refused
 
 
 def all_decided(

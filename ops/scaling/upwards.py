@@ -13,6 +13,8 @@ from ops.scaling.model import Launch, Resume
 def resume(situation: Situation, nodes: int, maximum: int) -> dict[str, int]:
     """Resume what is missing from draining nodes; return their free slots by node."""
     resumed: dict[str, int] = {}
+    if not situation.standing.draining:
+        return resumed
     wishes, memory, now = situation.wishes, situation.memory, situation.now
     active = situation.standing.active
     slots = max((max(wish.short_slots, wish.spare_slots) for wish in wishes), default=0.0)

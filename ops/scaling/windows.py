@@ -70,6 +70,8 @@ def next_change(windows: Sequence[Window], now: float) -> float | None:
 
 def bounds_at(settings: Settings, now: float) -> Bounds:
     """Return the bounds of a queue at `now`. A window narrows its nodes' bounds, never widens."""
+    if not settings.windows:
+        return Bounds(min(settings.minimum, settings.maximum), settings.maximum)
     found = in_force(settings.windows, now)
     maximum = _smallest((settings.maximum, found.maximum)) or 0
     floor = _largest((settings.minimum, found.minimum, found.desired)) or 0

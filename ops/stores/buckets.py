@@ -53,6 +53,8 @@ def steps(want: Bucket, found: FoundBucket | None) -> Iterator[Step]:
     if found is None:
         yield _creation(want)
         found = FoundBucket(want.region, False, False, None, (), {})
+    # First of all: what is cut short must not look like somebody else's.
+    yield from _tags(want, found)
     if not found.closed:
         yield _put(
             want,
@@ -72,7 +74,6 @@ def steps(want: Bucket, found: FoundBucket | None) -> Iterator[Step]:
         )
     yield from _policy(want, found)
     yield from _lifecycle(want, found)
-    yield from _tags(want, found)
 
 
 def _creation(want: Bucket) -> Step:

@@ -38,6 +38,8 @@ class Plan:
 
     steps: tuple[Step, ...]
     refusals: tuple[str, ...]
+    unowned: tuple[str, ...] = ()
+    """Stores that are there and have no fleet's tag: the steps take them only if told to."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -55,6 +57,14 @@ def foreign(
     return (
         f"{name}: expected tag {NAME_TAG} = {wanted[NAME_TAG]}, got {owner}: it is another "
         f"fleet's {kind}: name another, or rename the fleet"
+    )
+
+
+def unowned(name: str, wanted: Mapping[str, str]) -> str:
+    """Return what is said of a store that has no fleet's tag."""
+    return (
+        f"{name}: expected tag {NAME_TAG} = {wanted[NAME_TAG]}, got none: it may be anybody's: "
+        "add --adopt to take it for this fleet, or name another"
     )
 
 

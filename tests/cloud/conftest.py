@@ -1,4 +1,4 @@
-"""A local AWS for each file of tests; for each test a proxy before it, and a registry on it."""
+"""A local AWS for each process of tests; for each test a proxy before it, and a registry on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tests.cloud.registry_table import Bench
 from tests.faulty import Faulty
 
 
-@pytest.fixture(scope="module")
+# It takes seconds to start. Each test has a fleet of its own on it, by a name of its own.
+@pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
         yield url

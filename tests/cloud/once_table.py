@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import boto3
 import pytest
 
-from ops.local.aws import local_aws
 from ops.stores.tables import steps
 from ops.stores.wanted import wanted_tables
 from tests.faulty import Faulty
@@ -27,13 +23,6 @@ from worker.once.store import Patience, Store
 
 _FLEETS = itertools.count(1)
 REGION = "eu-west-1"
-
-
-@contextmanager
-def faulty_aws(folder: Path) -> Iterator[Faulty]:
-    """Run a local AWS behind a proxy; yields the proxy."""
-    with local_aws(folder, lambda: None) as url, Faulty(url) as proxy:
-        yield proxy
 
 
 @dataclass

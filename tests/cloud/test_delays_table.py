@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -12,19 +11,12 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ops.local.aws import local_aws
 from ops.queues.waiting_table import WaitingTable, read_all
 from tests.cloud.engine_bench import wait_for
 from tests.faulty import Fault, Faulty
 from worker.delays import Waiting
 
 DUE = 1_900_000_000.25
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url, Faulty(url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def environment(url: str = NOWHERE, **env: str) -> dict[str, str]:
     return {
         **kept,
         **KEYS,
-        "AWS_ENDPOINT_URL_SQS": url,
+        "AWS_ENDPOINT_URL": url,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -60,6 +61,7 @@ def doctor(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[
 
 def examined(folder: Path, *args: str, **env: str) -> dict[str, Any]:
     ran = doctor(folder, "--json", *args, **env)
+    assert ran.stdout, ran.stderr
     data: dict[str, Any] = json.loads(ran.stdout)
     bites = {finding["severity"] for finding in data["findings"]} - {"note"}
     assert ran.returncode == (3 if bites else 0)
@@ -173,8 +175,40 @@ def test_an_application_on_the_fleet_keeps_the_faults_of_its_own(moto: str) -> N
         ("long-countdown", "shop/tasks.py:6"),
         ("beat", "beat_schedule: report"),
         ("missing-queue", "adopted-mail"),
+        ("missing-queue", "adopted-delayed"),
+        *(("missing-store", f"adopted-{table}") for table in ("once", "waiting", "registry")),
     }
+    assert data["not_looked"] == []
     assert data["proposal"] is None
+
+
+def test_what_is_applied_is_found_as_it_is_wanted(moto: str, tmp_path: Path) -> None:
+    shutil.copytree(APPS / "adopted", tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / "fleet.toml").read_text()
+    top = 'name = "stored"\npayload_bucket = "stored-big"\n'
+    (tmp_path / "fleet.toml").write_text(text.replace('name = "adopted"\n', top))
+
+    def account() -> set[tuple[str, str]]:
+        data = examined(tmp_path, "--app", "shop.celery:app", url=moto)
+        assert data["not_looked"] == []
+        return {each for each in found(data) if "queue" in each[0] or "store" in each[0]}
+
+    assert ("missing-store", "stored-big") in account()
+    for noun in ("queues", "stores"):
+        applied = subprocess.run(
+            [sys.executable, "-m", "ops", noun, "apply", "--yes"],
+            cwd=tmp_path,
+            env=environment(moto),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert applied.returncode == 0, applied.stderr
+    assert account() == {("unknown-queue", "shop/tasks.py:11")}
+    s3 = boto3.client("s3", region_name=REGION, endpoint_url=moto, **_keys())
+    s3.delete_public_access_block(Bucket="stored-big")
+    assert account() == {("unknown-queue", "shop/tasks.py:11"), ("store-differs", "stored-big")}
 
 
 @pytest.mark.parametrize(("folder", "app"), [("media", None), ("django", "shop.celery:app")])

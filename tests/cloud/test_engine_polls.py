@@ -35,6 +35,15 @@ def test_an_idle_worker_holds_one_long_poll_after_the_other() -> None:
         assert on.counts().open_polls <= 1
 
 
+def test_the_first_poll_is_short_so_that_a_worker_of_an_empty_queue_is_soon_ready() -> None:
+    with bench(poll="20s", start=False) as on:
+        on.sqs.record_calls()
+        on.engine.start(2)
+        wait_for(lambda: on.engine.poller.last_success is not None, "an answer")
+        # It has been answered and not hung up on: a long one would take twenty.
+        assert _receives(on)[0].seconds < 10
+
+
 def test_an_open_poll_brings_a_message_at_once() -> None:
     with bench(poll="20s") as on:
         on.run = on.finish

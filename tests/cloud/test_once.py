@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
 import pytest
 
-from tests.cloud.once_table import Table, faulty_aws, holder, new_table
+from tests.cloud.once_table import Table, holder, new_table
 from tests.faulty import Faulty
 from worker.once import Busy, LostClaim, ResultNotKept
 from worker.once.claiming import kept_result
 from worker.once.items import Claim, Found, Holder, claimed
 from worker.once.store import Taken
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -10,16 +10,10 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tests.cloud.once_table import Table, faulty_aws, holder, new_table
+from tests.cloud.once_table import Table, holder, new_table
 from tests.faulty import Faulty
 from worker.once import Busy, Unusable, once
 from worker.settings import install
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
 
 
 @pytest.fixture

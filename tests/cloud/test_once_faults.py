@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cloud.once_table import Table, faulty_aws, holder, new_table
+from tests.cloud.once_table import Table, holder, new_table
 from tests.faulty import Fault, Faulty, Kind
 from worker.once import Unavailable, Unusable
 from worker.once.items import Found
 from worker.once.store import Patience
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    with faulty_aws(tmp_path_factory.mktemp("aws")) as proxy:
-        yield proxy
 
 
 @pytest.fixture

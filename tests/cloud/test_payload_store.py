@@ -13,7 +13,7 @@ import boto3
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from ops.local.aws import local_aws, local_environment
+from ops.local.aws import local_environment
 from tests.faulty import Fault, Faulty
 from worker.fleet import Fleet
 from worker.payloads.pointer import Pointer
@@ -38,12 +38,11 @@ FLEET = Fleet.model_validate(
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        client(url).create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
-        yield url
+def url(aws: str) -> str:
+    client(aws).create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return aws
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ import pytest
 from botocore.stub import Stubber
 
 from ops.errors import OpsError
-from ops.local.aws import local_aws, local_environment
+from ops.local.aws import local_environment
 from ops.registry.registry import Registry
 from ops.scaling.backtest.reading import Service, read_trace
 from ops.scaling.durations import Durations
 from ops.scaling.history import Minute, missing, run_times, sent_by_minute
 from ops.scaling.memories import packed
 from ops.scaling.memory import Memory
+from tests.faulty import Faulty
 
 ROOT = Path(__file__).parents[2]
 TEXT = 'name = "told"\nregion = "eu-west-1"\n[queues.mail]\ntasks = ["mail.*"]\n'
@@ -64,70 +65,74 @@ def remembered() -> str:
     return memory.to_text()
 
 
-def test_a_queue_s_history_is_a_trace(tmp_path: Path) -> None:
+def test_a_queue_s_history_is_a_trace(aws: str, proxy: Faulty, tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(TEXT)
-    with local_aws(tmp_path, lambda: None) as url:
-        env = {**local_environment(url), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    env = {**local_environment(proxy.url), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
 
-        def ops(*args: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, "-c", OPS, *args],
-                cwd=tmp_path,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-
-        ran = ops("scaling", "history", "export", "mail")
-        assert (ran.returncode, ran.stdout) == (1, "")
-        assert "CloudWatch knows of none" in ran.stderr
-
-        begin = time.time() // 60 * 60 - 3600
-        data = minutes_of([3, 0, 20, None, None, 7], begin)
-        boto3.client("cloudwatch", endpoint_url=url, **KEYS).put_metric_data(
-            Namespace="AWS/SQS", MetricData=data
+    def ops(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", OPS, *args],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
-        # Without the registry's table the history is of use all the same.
-        ran = ops("scaling", "history", "export", "mail", "--days", "1")
-        assert ran.returncode == 0, ran.stderr
-        first = f"{dt.datetime.fromtimestamp(begin, dt.UTC):%Y-%m-%d %H:%M:%S}"
-        assert ran.stdout.splitlines()[:2] == ["minute_utc,count", f"{first},3"]
-        assert len(ran.stdout.splitlines()) == 5
-        assert "30 messages in 4 minutes, 2 minutes unknown" in ran.stderr
-        assert "run times are not known" in ran.stderr
 
-        assert ops("stores", "apply", "--yes").returncode == 0
-        registry = Registry(
-            boto3.client("dynamodb", endpoint_url=url, **KEYS), "told-registry", "told"
-        )
-        lease = registry.take("test", time.time(), 60)
-        assert lease is not None
-        registry.remember("mail", remembered(), lease)
-        ran = ops("scaling", "history", "export", "mail", "--out", "mail.csv.gz", "--json")
-        assert ran.returncode == 0, ran.stderr
-        told = json.loads(ran.stdout)
-        assert (told["messages"], told["missing_minutes"], told["file"]) == (30, 2, "mail.csv.gz")
-        assert told["service"]["mean_seconds"] == pytest.approx(12, rel=0.15)
-        assert "--service 1" in ran.stderr
-        assert sorted(each.name for each in tmp_path.iterdir() if "mail" in each.name) == [
-            "mail.csv.gz"
-        ]
+    ran = ops("scaling", "history", "export", "mail")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "CloudWatch knows of none" in ran.stderr
 
-        trace = read_trace(tmp_path / "mail.csv.gz", Service(12.0))
-        assert (len(trace), trace.begins_at, trace.missing_minutes) == (30, begin, 2)
-        assert sum(1 for at in trace.arrivals if at >= begin + 300) == 7
+    begin = time.time() // 60 * 60 - 3600
+    data = minutes_of([3, 0, 20, None, None, 7], begin)
+    boto3.client("cloudwatch", endpoint_url=aws, **KEYS).put_metric_data(
+        Namespace="AWS/SQS", MetricData=data
+    )
+    # Without the registry's table the history is of use all the same.
+    ran = ops("scaling", "history", "export", "mail", "--days", "1")
+    assert ran.returncode == 0, ran.stderr
+    first = f"{dt.datetime.fromtimestamp(begin, dt.UTC):%Y-%m-%d %H:%M:%S}"
+    assert ran.stdout.splitlines()[:2] == ["minute_utc,count", f"{first},3"]
+    assert len(ran.stdout.splitlines()) == 5
+    assert "30 messages in 4 minutes, 2 minutes unknown" in ran.stderr
+    assert "run times are not known" in ran.stderr
 
-        for args, told_text in (
-            (("nobody",), "nobody"),
-            (("mail", "--days", "16"), "16 is not in the range 1<=x<=15"),
-            (("mail", "--out", "no/where.csv"), "no/where.csv: expected a file that can be"),
-        ):
-            ran = ops("scaling", "history", "export", *args)
-            assert ran.returncode != 0
-            assert told_text in ran.stderr
-            assert "Traceback" not in ran.stderr
+    assert ops("stores", "apply", "--yes").returncode == 0
+    registry = Registry(boto3.client("dynamodb", endpoint_url=aws, **KEYS), "told-registry", "told")
+    lease = registry.take("test", time.time(), 60)
+    assert lease is not None
+    registry.remember("mail", remembered(), lease)
+    ran = ops("scaling", "history", "export", "mail", "--out", "mail.csv.gz", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["messages"], told["missing_minutes"], told["file"]) == (30, 2, "mail.csv.gz")
+    assert told["service"]["mean_seconds"] == pytest.approx(12, rel=0.15)
+    assert "--service 1" in ran.stderr
+    assert sorted(each.name for each in tmp_path.iterdir() if "mail" in each.name) == [
+        "mail.csv.gz"
+    ]
+
+    trace = read_trace(tmp_path / "mail.csv.gz", Service(12.0))
+    assert (len(trace), trace.begins_at, trace.missing_minutes) == (30, begin, 2)
+    assert sum(1 for at in trace.arrivals if at >= begin + 300) == 7
+
+    for args, told_text in (
+        (("nobody",), "nobody"),
+        (("mail", "--days", "16"), "16 is not in the range 1<=x<=15"),
+        (("mail", "--out", "no/x.csv"), f"found no folder {tmp_path / 'no'}: create the"),
+        (
+            ("mail", "--out", "."),
+            "--out .: expected a file that can be written, found a folder",
+        ),
+        (("mail", "--out", "/proc/x.csv"), "found /proc: "),
+    ):
+        asked_before = proxy.count()
+        ran = ops("scaling", "history", "export", *args)
+        assert ran.returncode == 2
+        assert proxy.count() == asked_before
+        assert told_text in ran.stderr
+        assert "Traceback" not in ran.stderr
 
 
 def page(values: list[tuple[int, float]], status: str, token: str = "") -> dict[str, Any]:

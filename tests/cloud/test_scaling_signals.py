@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
+from ops.local.aws import local_aws
 from ops.scaling.model import Counts, Lifecycle, Pin
 from tests.cloud.scaling_account import Account
+from tests.e2e.fleet import PATIENCE_SECONDS, wait_for
 from tests.faulty import Fault, Faulty
 
 MANY = 500
 COUNTS = "GetQueueAttributes"
 GROUPS = "DescribeAutoScalingGroups"
 AGES = "GetMetricData"
+
+
+# Of its own: 500 groups would be in the way of whoever lists theirs.
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
+        yield url
 
 
 @pytest.fixture
@@ -176,7 +187,9 @@ def test_two_groups_for_a_queue_are_none_and_a_missing_one_is_absent(account: Ac
         f"malformed: {account.name}-mail, {account.name}-second all have {tags}mail: keep one"
     )
     assert found["video"].group.value is None
-    assert found["video"].group.trouble == f"absent: no group has {tags}video"
+    assert found["video"].group.trouble == (
+        f"absent: no group has {tags}video: put them on the queue's Auto Scaling group"
+    )
 
 
 def test_the_groups_of_another_fleet_are_not_ours(aws: str, account: Account) -> None:
@@ -221,6 +234,43 @@ def test_a_registry_that_is_refused_costs_nodes_alone(account: Account, proxy: F
         assert each.nodes.trouble == "denied: allow dynamodb:Query for these credentials"
         assert each.counts.value is not None
         assert each.group.value is not None
+
+
+def test_a_pin_that_cannot_be_read_holds_as_it_was_read_last(
+    account: Account, proxy: Faulty
+) -> None:
+    registry, now = account.registry(counted=False), 1_800_000_000.0
+    registry.pin("video", Pin(5, now + 900, "ada"))
+    as_it_was = Pin(5, now + 900, "ada (read at 08:00:00 UTC, and not since)")
+    with account.signals() as signals:
+        assert signals.gather(now).queues["video"].pin == Pin(5, now + 900, "ada")
+        proxy.fail(Fault("error", action="Query", code="AccessDeniedException"))
+        refused = signals.gather(now + 15).queues
+        assert (refused["video"].pin, refused["video"].nodes.value) == (as_it_was, None)
+        assert refused["mail"].pin is None
+        proxy.clear()
+        item = {"fleet": {"S": account.name}, "item": {"S": "pin#video"}, "nodes": {"S": "?"}}
+        account.client("dynamodb").put_item(TableName=account.table, Item=item)
+        malformed = signals.gather(now + 30).queues
+        assert (malformed["video"].pin, malformed["video"].nodes.value) == (as_it_was, None)
+        assert malformed["mail"].nodes.value == ()
+        registry.unpin("video")
+        assert signals.gather(now + 45).queues["video"].pin is None
+        proxy.fail(Fault("error", action="Query", code="AccessDeniedException"))
+        assert signals.gather(now + 60).queues["video"].pin is None
+
+
+def test_what_is_waited_for_is_told(account: Account, proxy: Faulty) -> None:
+    proxy.fail(Fault("silent", action=COUNTS), Fault("silent", action=GROUPS))
+    with account.signals(deadline_seconds=PATIENCE_SECONDS) as signals:
+        assert signals.waiting_for() == ""
+        gathering = threading.Thread(target=signals.gather, args=(time.time(),))
+        gathering.start()
+        wanted = f"autoscaling:{GROUPS}, sqs:{COUNTS} (2 times)"
+        wait_for(lambda: signals.waiting_for() == wanted, "what is waited for")
+        proxy.clear()
+        gathering.join()
+        assert signals.waiting_for() == ""
 
 
 def test_an_item_that_cannot_be_read_costs_its_queue_its_nodes(account: Account) -> None:

@@ -19,8 +19,9 @@ from ops.registry.registry import Registry
 from ops.scaling.capacity_ec2 import AutoScalingCapacity
 from ops.scaling.capacity_ecs import ServiceCapacity
 from ops.scaling.engine import Engine
+from ops.scaling.journal import FULL_EVERY
 from ops.scaling.looking import Parts, look
-from ops.scaling.memories import packed
+from ops.scaling.memories import packed, unpacked
 from ops.scaling.memory import Memory
 from ops.scaling.model import Pin
 from ops.scaling.replay import Replayed, replay
@@ -323,6 +324,28 @@ def test_what_is_refused_is_told_and_done_later(on: Fleet, action: str) -> None:
     on.clock.now += 15
     (out,) = on.engine.tick().queues["video"].outcomes
     assert out.result == "done"
+
+
+def test_nothing_cools_down_after_a_launch_that_was_refused(on: Fleet) -> None:
+    def remembered() -> Memory:
+        memories = on.parts.registry.read(on.clock.now).memories
+        return Memory.from_text(unpacked(memories["video"]))
+
+    on.send("video", 4)
+    on.account.proxy.fail(Fault("error", action="SetDesiredCapacity", code="Throttling"))
+    # So many that every queue has had a second full line, with its memory.
+    for _ in range(FULL_EVERY + 1):
+        ticked = on.engine.tick()
+        assert [each.result for each in ticked.queues["video"].outcomes] == ["refused"]
+        assert remembered().launched_at is None
+        on.clock.now += TICK
+    on.account.proxy.clear()
+    ticked = on.engine.tick()
+    assert [each.result for each in ticked.queues["video"].outcomes] == ["done"]
+    assert remembered().launched_at == ticked.at
+    found = Replayed()
+    list(replay(on.journal.lines, found))
+    assert (found.decisions, found.differ, found.unread) == (2 * (FULL_EVERY + 2), 0, {})
 
 
 def test_without_the_registry_the_lease_lasts_as_long_as_it_does(on: Fleet) -> None:

@@ -114,19 +114,47 @@ def test_drift_is_shown_and_corrected_and_nothing_else_is_touched(account: Accou
     bucket = f"{account.name}-big"
     s3, dynamodb = account.client("s3"), account.client("dynamodb")
     s3.delete_public_access_block(Bucket=bucket)
-    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
+    fleets = {"Key": "fleet:name", "Value": account.name}
+    team = {"Key": "team", "Value": "a"}
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [team, fleets]})
     once = f"{account.name}-once"
     dynamodb.update_table(TableName=once, DeletionProtectionEnabled=False)
     drift = [
         ("once", "deletion protection", "off", "on"),
         ("big", "public access", None, "blocked"),
-        ("big", "tag fleet:name", None, account.name),
     ]
     assert account.changes() == drift
     assert account.run("apply", "--yes").returncode == 0
     assert account.changes() == []
     tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
     assert tags == {"team": "a", "fleet:name": account.name}
+
+
+def test_a_bucket_of_nobodys_is_taken_only_if_told_to(account: Account) -> None:
+    account.run("apply", "--yes")
+    bucket, s3 = f"{account.name}-big", account.client("s3")
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
+    s3.delete_public_access_block(Bucket=bucket)
+    nobodys = (
+        f"{bucket}: expected tag fleet:name = {account.name}, got none: it may be anybody's: "
+        "add --adopt to take it for this fleet, or name another\n"
+    )
+    planned = account.run("apply")
+    assert planned.returncode == 3
+    assert planned.stderr == (
+        f"{nobodys}nothing was changed: run it again with --yes --adopt to apply this plan\n"
+    )
+    assert json.loads(account.run("apply", "--json").stdout)["left_out"] == [nobodys.strip()]
+    before = account.proxy.count(method="PUT")
+    refused = account.run("apply", "--yes")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"{nobodys}nothing was changed\n"
+    assert account.proxy.count(method="PUT") == before
+    taken = account.run("apply", "--yes", "--adopt")
+    assert (taken.returncode, taken.stderr) == (0, "2 steps done\n")
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert tags == {"team": "a", "fleet:name": account.name}
+    assert account.changes() == []
 
 
 def test_another_fleets_table_is_refused(account: Account) -> None:
@@ -180,7 +208,7 @@ def test_a_failure_says_what_was_done_and_the_next_run_goes_on(account: Account)
         f"done before that: {account.name}-once table, {account.name}-once TTL"
     )
     account.proxy.clear()
-    assert [what for _, what, _, _ in account.changes()] == ["lifecycle", "tag fleet:name"]
+    assert [what for _, what, _, _ in account.changes()] == ["lifecycle"]
 
 
 def test_ctrl_c_says_what_was_done(account: Account) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.fleet import QUEUE, Fleet, one_queue, wait_for
@@ -124,6 +125,19 @@ def test_without_a_worker_one_line_says_so(tmp_path: Path) -> None:
         assert worker.socket_path.exists()
         assert fleet.ops("node", "status").returncode == 3
         assert not worker.socket_path.exists()  # nobody is behind it any more
+
+
+def test_a_worker_that_nobody_reaps_has_left(tmp_path: Path) -> None:
+    with one_queue(tmp_path) as fleet:
+        left, killed = fleet.start(), fleet.start()
+        done = fleet.ops("node", "drain", "--wait", "--pid", str(left.process.pid))
+        assert (done.returncode, done.stderr) == (0, "1 left\n")
+        assert psutil.Process(left.process.pid).status() == psutil.STATUS_ZOMBIE
+        killed.process.kill()
+        dead = psutil.Process(killed.process.pid)
+        wait_for(lambda: dead.status() == psutil.STATUS_ZOMBIE, "its end")
+        assert fleet.ops("node", "status").returncode == 3
+        assert not killed.socket_path.exists()
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo"])

@@ -200,5 +200,15 @@ def test_flags_win_over_the_manifest(fleet: Fleet) -> None:
 
     threads = fleet.start("-P", "threads", "-c", "5")
     assert (threads.status()["pool"], threads.status()["slots"]) == ("threads", 5)
+    for shown in (
+        f"manifest:    {fleet.folder / 'fleet.toml'} (e2e)",
+        f"queue:       work: e2e-work at {fleet.server.url}",
+        "dead letter: e2e-work-dlq",
+        "results:     disabled://",
+        "concurrency: 5 slots (threads)",
+    ):
+        assert f" .> {shown}\n" in threads.log
+    # Of what Celery shows on its own, and SQS does not have.
+    assert not any(word in threads.log for word in ("exchange", "localhost", "task events"))
     threads.signal(signal.SIGTERM)
     assert threads.wait() == 0, threads.log

@@ -20,6 +20,7 @@ from ops.doctor.snapshot import (
     Module,
     QueueInAccount,
     Snapshot,
+    StoreInAccount,
     Task,
     Use,
 )
@@ -112,6 +113,10 @@ def uses(
 ) -> Snapshot:
     modules = (Module("views.py", found, (), tasks_reach=reach),)
     return Snapshot(replace(base, **changes), modules)
+
+
+def stored(name: str, differs: str | None, asked_for: bool = False) -> StoreInAccount:
+    return StoreInAccount(name, "table", "results", asked_for, differs)
 
 
 def account(base: Application = ON_FLEET, **changes: Any) -> Snapshot:
@@ -256,6 +261,19 @@ FAULTS = [
         "ops queues apply",
     ),
     ("missing-queue", account(queues={"shop-mail": None}), "shop-mail", "ops queues apply"),
+    ("missing-queue", account(queues={"shop-delayed": None}), "shop-delayed", "ops queues apply"),
+    (
+        "missing-store",
+        account(stores=(stored("shop-once", None),)),
+        "shop-once",
+        "ops stores apply --yes",
+    ),
+    (
+        "store-differs",
+        account(stores=(stored("shop-once", "TTL"),)),
+        "shop-once",
+        "ops stores apply",
+    ),
     ("leftover", account(replies=("a-celery-pidbox",)), "a-celery-pidbox", "delete-queue"),
     ("leftover", account(events=("celeryev-a", "celeryev-b")), "2 queues", "delete-queue"),
 ]
@@ -318,8 +336,22 @@ def test_a_chord_is_watched_where_its_backend_cannot_count() -> None:
     assert judge(counts) == []
 
 
+def test_what_the_manifest_asks_for_is_missed_more() -> None:
+    missing = (stored("shop-once", None), stored("shop-results", None, asked_for=True))
+    found = judge(account(stores=(*missing, stored("shop-waiting", ""))))
+    assert [(each.place, each.severity.word) for each in found if "store" in each.rule] == [
+        ("shop-results", "error"),
+        ("shop-once", "warning"),
+    ]
+
+
+def test_the_delay_queue_has_no_dead_letter_queue_and_is_right() -> None:
+    found = judge(account(queues={"shop-delayed": QueueInAccount(False, 600)}))
+    assert [each for each in found if each.place == "shop-delayed"] == []
+
+
 def test_an_account_that_was_not_looked_at_says_nothing_of_its_queues() -> None:
-    rules = {"no-dead-letters", "missing-queue", "leftover"}
+    rules = {"no-dead-letters", "missing-queue", "missing-store", "store-differs", "leftover"}
     assert not rules & {finding.rule for finding in judge(Snapshot(STOCK))}
 
 

@@ -26,8 +26,10 @@ from tests.unit.scaling_parts import NOW, TICK, applied, kinds, later, launched,
 #: What takes something away.
 TAKING = {"pause", "terminate", "replace", "forget"}
 
+#: FLEET_QUICK is for another Python, where the same cases would be searched again.
+EXAMPLES = 4_000 if os.environ.get("FLEET_LONG") else 40 if os.environ.get("FLEET_QUICK") else 120
 anything = settings(
-    max_examples=4_000 if os.environ.get("FLEET_LONG") else 120,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
@@ -172,7 +174,7 @@ def test_what_is_claimed_or_held_by_hand_is_left_alone(case: Case) -> None:
 def test_what_is_stale_or_missing_takes_nothing(case: Case, name: str, age: float | None) -> None:
     found: Reading[object] = getattr(case.snapshot, name)
     assume(found.value is not None)
-    old = Reading(None, NOW, "s", "throttled")
+    old: Reading[object] = Reading(None, NOW, "s", "throttled")
     if age is not None:
         old = replace(found, taken_at=NOW - age - 1)
     decision = decided(case.but(**{name: old}))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.scaling.durations import ENOUGH, TOGETHER_SECONDS, Durations, Outlook, Running, group_of
+from ops.scaling.durations import ENOUGH, Durations
+from ops.scaling.outlook import TOGETHER_SECONDS, Outlook, Running, group_of
 from tests.unit.scaling_parts import NOW
 
 Law = Callable[[random.Random], float]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.scaling.durations import Durations, group_of
+from ops.scaling.durations import Durations
+from ops.scaling.outlook import group_of
 from ops.scaling.supply import Supply
 from tests.unit.scaling_parts import NOW
 

@@ -128,11 +128,11 @@ def test_a_new_bucket() -> None:
     found = planned(fleet(payload_bucket="big"), ONCE, {"big": None})
     assert [call for _, call in calls(found)] == [
         "create_bucket",
+        "put_bucket_tagging",
         "put_public_access_block",
         "put_bucket_encryption",
         "put_bucket_policy",
         "put_bucket_lifecycle_configuration",
-        "put_bucket_tagging",
     ]
     assert found.steps[0].arguments == {
         "Bucket": "big",
@@ -188,7 +188,7 @@ def test_what_others_have_set_on_a_bucket_is_sent_along() -> None:
     bucket = FoundBucket(
         REGION, True, True, {"Version": "2012-10-17", "Statement": other}, [rule], {"team": "a"}
     )
-    policy, lifecycle, tags = planned(fleet(payload_bucket="big"), ONCE, {"big": bucket}).steps
+    tags, policy, lifecycle = planned(fleet(payload_bucket="big"), ONCE, {"big": bucket}).steps
     statements = json.loads(policy.arguments["Policy"])["Statement"]
     assert statements[0] == other
     assert statements[1]["Sid"] == "FleetTlsOnly"
@@ -215,6 +215,20 @@ def test_a_table_that_is_refused(drift: dict[str, Any], why: str) -> None:
     (line,) = found.refusals
     assert line.startswith("media-once: ")
     assert why in line
+
+
+def test_what_has_no_fleets_tag_is_told_apart() -> None:
+    manifest = fleet(payload_bucket="big")
+    tables = {**ONCE, "media-once": replace(table(), tags={"team": "a"}), "media-waiting": None}
+    found = planned(manifest, tables, {"big": replace(BIG, tags={})})
+    words = "expected tag fleet:name = media, got none: it may be anybody's: add --adopt to take it"
+    assert [line.partition(" for ")[0] for line in found.unowned] == [
+        f"media-once: {words}",
+        f"big: {words}",
+    ]
+    assert found.refusals == ()
+    assert ("big", "put_bucket_tagging") in calls(found)
+    assert planned(manifest, ONCE, {"big": None}).unowned == ()
 
 
 def test_buckets_that_are_refused() -> None:

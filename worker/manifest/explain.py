@@ -102,6 +102,7 @@ def _problem(detail: "ErrorDetails", prefix: tuple[str, ...]) -> Problem:
 
 
 def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    from worker.manifest.aws import Aws  # noqa: PLC0415
     from worker.manifest.nodes import Nodes  # noqa: PLC0415
     from worker.manifest.queue import Queue, Slo  # noqa: PLC0415
     from worker.manifest.scaling import Scaling, ScalingWindow  # noqa: PLC0415
@@ -112,6 +113,7 @@ def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
         "slo": Slo,
         "results": Results,
         "metrics": Metrics,
+        "aws": Aws,
         "nodes": Nodes,
         "scaling": Scaling,
         "windows": ScalingWindow,

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from worker.manifest.aws import Aws
 from worker.manifest.checks import fleet_conflicts, is_glob, schedule_conflicts
 from worker.manifest.fields import Bucket, Modules, Name, Region
 from worker.manifest.frozen import frozen_mapping
@@ -92,6 +93,9 @@ class Fleet(BaseModel):
 
     metrics: Metrics = Metrics()
     """Where a worker shows its metrics and its health."""
+
+    aws: Aws = Aws()
+    """The AWS account that `ops stack` puts the fleet into."""
 
     path: Path = Path("fleet.toml")
     """The file it was loaded from, as it was named."""

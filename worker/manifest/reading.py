@@ -18,7 +18,16 @@ from worker.manifest.queue import Queue
 MANIFEST_VARIABLE = "FLEET_MANIFEST"
 DEFAULT_MANIFEST = "fleet.toml"
 
-_HEADER_KEYS = ("name", "region", "imports", "payload_bucket", "results", "metrics", "schedules")
+_HEADER_KEYS = (
+    "name",
+    "region",
+    "imports",
+    "payload_bucket",
+    "results",
+    "metrics",
+    "aws",
+    "schedules",
+)
 TOP_LEVEL_KEYS = (*_HEADER_KEYS, "defaults", "queues")
 # A queue's own keys in these are laid over the defaults' one by one; the rest replaces them.
 _MERGED_TABLES = ("slo", "nodes", "scaling")

@@ -1,5 +1,7 @@
 """Effects that happen once, whatever comes twice: see docs/howto/once.md."""
 
+from typing import TYPE_CHECKING, Any
+
 from worker.once.errors import (
     BadKey,
     Busy,
@@ -10,7 +12,9 @@ from worker.once.errors import (
     Unavailable,
     Unusable,
 )
-from worker.once.run import once
+
+if TYPE_CHECKING:
+    from worker.once.run import once
 
 __all__ = [
     "BadKey",
@@ -23,3 +27,12 @@ __all__ = [
     "Unusable",
     "once",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # It needs Celery and boto3, which who only asks how the table is made need not wait for.
+    if name == "once":
+        from worker.once.run import once  # noqa: PLC0415
+
+        return once
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,9 @@ BATCH: Final = 10
 AHEAD_SECONDS: Final = 1.0
 AHEAD_PER_SLOT: Final = 10
 
-#: A second poll, opened while the queue is deep, waits this long: a short poll (0) asks only
-#: some of SQS's servers and may find a deep queue empty.
-SECOND_WAIT_SECONDS: Final = 1
+#: So long wait a second poll, opened while the queue is deep, and a worker's first, by whose answer
+#: it is ready. Not 0: a short poll asks only some of SQS's servers and may find a deep queue empty.
+SHORT_WAIT_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from worker.sqs.backoff import wait_seconds
 from worker.sqs.client import ReceivedMessage, Sqs
 from worker.sqs.errors import CALL_ERRORS, Trouble, describe, trouble
 from worker.sqs.ledger import Ledger
-from worker.sqs.poll import SECOND_WAIT_SECONDS, Load, grant
+from worker.sqs.poll import SHORT_WAIT_SECONDS, Load, grant
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,8 @@ class Poller:
                     continue
                 count = 0 if self._holds else grant(self._load())
                 if count:
-                    wait = SECOND_WAIT_SECONDS if self.open_polls else self._wait_seconds
+                    short = self.open_polls or self.last_success is None
+                    wait = SHORT_WAIT_SECONDS if short else self._wait_seconds
                     self.open_polls += 1
                     self._asked += count
                     self.polls_total += 1

@@ -186,6 +186,8 @@ class Channel(SQS.Channel):
             observer=self.connection.observer,
         )
         self.connection.engine = engine
+        if self.connection.first_hold is not None:
+            engine.poller.hold(self.connection.first_hold)
         engine.start(self.qos.prefetch_count)
 
     def _give(self, queue: str, held: Held, payload: dict[str, Any]) -> None:
@@ -246,6 +248,8 @@ class Transport(SQS.Transport):
         self.engine: Engine | None = None
         #: who is told of the messages of an engine still to come
         self.observer: Observer = UNOBSERVED
+        #: why an engine still to come opens no poll at first, until the warden lets it
+        self.first_hold: str | None = None
         #: set by the warden when nothing more may be received
         self.closed = False
 

@@ -51,9 +51,11 @@ def exchanges(snapshot: Snapshot) -> Iterator[Bite]:
 
 def no_dead_letters(snapshot: Snapshot) -> Iterator[Bite]:
     """Queues of the account that lose what cannot be run."""
-    account = snapshot.account
+    account, fleet = snapshot.account, snapshot.application.fleet
+    # In the delay queue SQS must not count receives, of which each hop takes one.
+    delays = None if fleet is None else fleet.delay_queue_name
     for name, queue in account.queues.items() if account is not None else ():
-        if queue is not None and not queue.redrives:
+        if queue is not None and not queue.redrives and name != delays:
             yield Bite(
                 name,
                 "it has no dead-letter queue: a message that is rejected, unknown or no task is "
@@ -68,7 +70,10 @@ def missing(snapshot: Snapshot) -> Iterator[Bite]:
     if account is None or fleet is None:
         return
     for name, queue in account.queues.items():
-        if queue is None:
+        if queue is None and name == fleet.delay_queue_name:
+            what = "the account has no such queue: sending what is to wait longer than 900 s fails"
+            yield Bite(name, what, _MAKE)
+        elif queue is None:
             yield Bite(name, "the account has no such queue: sending and working fail", _MAKE)
 
 

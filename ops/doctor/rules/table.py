@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ops.doctor.finding import Bite, Finding, Severity
-from ops.doctor.rules import code, queues, settings, tasks
+from ops.doctor.rules import code, queues, settings, stores, tasks
 from ops.doctor.snapshot import Snapshot
 
 _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
@@ -115,6 +115,19 @@ RULES: Final = (
         _ERROR,
         "queues of the manifest that the account does not have",
         queues.missing,
+    ),
+    Rule(
+        "missing-store",
+        _ERROR,
+        "tables and buckets of the fleet that the account does not have; a *warning* for those "
+        "that the manifest does not ask for",
+        stores.missing,
+    ),
+    Rule(
+        "store-differs",
+        _WARNING,
+        "tables and buckets that are otherwise than the manifest wants them",
+        stores.differing,
     ),
     Rule(
         "leftover",

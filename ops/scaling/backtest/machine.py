@@ -1,17 +1,15 @@
-"""A simulated queue, its group and its nodes: what a policy reads and what it may do to them.
+"""A simulated group and its nodes beside a queue: what a policy reads and what it may do to them.
 
-Tasks start in the order in which they came, each on a free slot picked at random among the nodes
-that receive, as SQS hands messages to whichever worker asks. A node costs from its launch to its
-end. It hears what is wanted of it when it next reports, and confirms as soon as it is idle.
+A node costs from its launch to its end. It hears what is wanted of it when it next reports, and
+confirms as soon as it is idle.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections import deque
 from collections.abc import Sequence
-from heapq import heappop, heappush, heapreplace
+from heapq import heappop, heappush
 from itertools import pairwise
 from random import Random
 from typing import Final
@@ -26,6 +24,7 @@ from ops.scaling.backtest.parts import (
     Task,
     Totals,
 )
+from ops.scaling.backtest.queue import Queue
 from ops.scaling.backtest.trace import Trace
 from ops.scaling.model import Counts, Group, Instance, Lifecycle, Node, Wanted
 
@@ -65,24 +64,14 @@ class Machine:
         self.changed = True
         """Whether anything has happened since the last tick."""
         self.steps: list[tuple[float, int, int]] = [(self.now, 0, 0)]
-        self.started_at = array("d")
-        """When each task of `totals.waits` started."""
-        self._arrivals = trace.arrivals + array("d", (math.inf,))
-        self._services = trace.services
-        self._next = 0
         self._losses = losses
         self._next_loss = 0
         self._rng = Random(seed)  # noqa: S311
         # Its own, so that a run with losses differs from one without only where they strike.
         self._fate = Random(seed + 1)  # noqa: S311
-        self._waiting: deque[tuple[float, float, bool]] = deque()
-        self._free: list[SimNode] = []
-        self._running: list[tuple[float, int, SimNode]] = []
+        self._queue = Queue(trace, self._rng, self.totals, self._gone)
         self._events: list[tuple[float, int, str, SimNode]] = []
         self._number = 0
-        self._runs = 0
-        self._busy = 0
-        self._hidden = 0
         self._draining = 0
         self._group: Group | None = None
 
@@ -91,29 +80,35 @@ class Machine:
     @property
     def visible(self) -> int:
         """Messages that wait."""
-        return len(self._waiting)
+        return self._queue.visible
 
     @property
     def in_flight(self) -> int:
         """Messages that run, or whose dead worker's lease has not lapsed."""
-        return self._busy + self._hidden
+        return self._queue.in_flight
 
     @property
     def unstarted(self) -> int:
         """Tasks of the whole trace that have not started once."""
-        return len(self._arrivals) - 1 - len(self.totals.waits)
+        return self._queue.unstarted
+
+    @property
+    def started_at(self) -> array[float]:
+        """When each task of `totals.waits` started."""
+        return self._queue.started_at
 
     def unstarted_waits(self) -> list[float]:
         """Return how long those that have not started have waited; late ones of a run given up."""
-        return [self.now - at for at, _, again in self._waiting if not again]
+        return self._queue.unstarted_waits(self.now)
 
     def counts(self) -> Counts:
         """Return what SQS would say, without its lag."""
-        return Counts(len(self._waiting), self.in_flight, 0)
+        return self._queue.counts()
 
     def oldest_age(self) -> float | None:
         """Return the age of the oldest waiting message."""
-        return self.now - self._waiting[0][0] if self._waiting else None
+        at = self._queue.oldest_at()
+        return None if at is None else self.now - at
 
     def words(self) -> tuple[Node, ...]:
         """Return the registry's items of the nodes that have spoken."""
@@ -137,20 +132,11 @@ class Machine:
     @property
     def finished(self) -> bool:
         """Whether every task has come, started and ended."""
-        return (
-            self._next >= len(self._arrivals) - 1
-            and not self._waiting
-            and not self._running
-            and not self._hidden
-        )
+        return self._queue.finished
 
     def next_event(self) -> float:
         """Return when something will happen next by itself."""
-        return min(
-            self._arrivals[self._next],
-            self._running[0][0] if self._running else math.inf,
-            self._next_other(),
-        )
+        return min(self._queue.next_event(), self._next_other())
 
     # What a policy does.
 
@@ -208,95 +194,22 @@ class Machine:
         self.desired -= 1
         if node.started:
             self.totals.killed += len(node.started)
-            node.left = self._taken_back(node, self.now)
-            self._hidden += len(node.left)
+            node.left = self._queue.taken_back(node, self.now)
+            self._queue.hide(len(node.left))
             self._at(self.now + LEASE_SECONDS, "lapse", node)
         self._gone(node)
 
     # How time goes on.
 
-    def advance(self, until: float) -> None:  # noqa: PLR0912, PLR0915
+    def advance(self, until: float) -> None:
         """Let everything happen that happens up to and including `until`."""
-        # Written out in one loop on names of its own: it runs twice for every task of a trace.
-        arrivals, services, running, waiting = (
-            self._arrivals,
-            self._services,
-            self._running,
-            self._waiting,
-        )
-        free, random, infinity = self._free, self._rng.random, math.inf
-        waited, started_at = self.totals.waits.append, self.started_at.append
-        next_, runs, busy = self._next, self._runs, self._busy
-        arrives = arrivals[next_]
         other = self._next_other()
-        limit = min(until, other)
-        changed = False
-        while True:
-            ends = running[0][0] if running else infinity
-            at = arrives if arrives <= ends else ends
-            if at > limit:
-                if other > until:
-                    break
-                self._next, self._runs, self._busy = next_, runs, busy
-                self._happen()
-                changed = True
-                runs, busy = self._runs, self._busy
-                other = self._next_other()
-                limit = min(until, other)
-                continue
-            changed = True
-            if arrives <= ends:
-                service = services[next_]
-                next_ += 1
-                arrives = arrivals[next_]
-                # Where something waits nothing is free.
-                while free and not waiting:
-                    index = int(random() * len(free))
-                    node = free[index]
-                    last = free.pop()
-                    if last is not node:
-                        free[index] = last
-                    if not node.paused:
-                        waited(0.0)
-                        started_at(at)
-                        runs += 1
-                        node.started[runs] = at
-                        node.begun += 1
-                        node.item = None
-                        busy += 1
-                        heappush(running, (at + service, runs, node))
-                        break
-                else:
-                    waiting.append((at, service, False))
-                continue
-            _, run, node = running[0]
-            start = node.started.pop(run, None)
-            if start is None:
-                heappop(running)
-                continue
-            node.recent.append((at, at - start))
-            node.item = None
-            if waiting and not node.paused:
-                arrival, service, again = waiting.popleft()
-                if not again:
-                    waited(at - arrival)
-                    started_at(at)
-                runs += 1
-                node.started[runs] = at
-                node.begun += 1
-                heapreplace(running, (at + service, runs, node))
-                continue
-            heappop(running)
-            busy -= 1
-            if not node.started:
-                node.idle_since = at
-            if not node.paused:
-                free.append(node)
-            elif node.retiring and not node.started:
-                self._busy = busy
-                self._gone(node, at)
-        self._next, self._runs, self._busy = next_, runs, busy
-        self.changed = changed
+        self.changed = self._queue.run(min(until, other))
+        while other <= until:
+            self._happen()
+            self.changed = True
+            other = self._next_other()
+            self._queue.run(min(until, other))
         self.now = until
 
     def close(self) -> None:
@@ -305,27 +218,6 @@ class Machine:
             self.totals.node_seconds += max(0.0, self.now - node.launched)
         self.totals.reversals = reversals([nodes for _, nodes, _ in self.steps])
         self.steps.append((self.now, 0, 0))
-
-    def _hand_out(self, at: float) -> None:
-        free, waiting, random = self._free, self._waiting, self._rng.random
-        while waiting and free:
-            index = int(random() * len(free))
-            node = free[index]
-            last = free.pop()
-            if last is not node:
-                free[index] = last
-            if node.paused:
-                continue
-            arrival, service, again = waiting.popleft()
-            if not again:
-                self.totals.waits.append(at - arrival)
-                self.started_at.append(at)
-            self._runs += 1
-            node.started[self._runs] = at
-            node.begun += 1
-            node.item = None
-            self._busy += 1
-            heappush(self._running, (at + service, self._runs, node))
 
     def _next_other(self) -> float:
         at = self._events[0][0] if self._events else math.inf
@@ -344,8 +236,8 @@ class Machine:
             return
         at, _, what, node = heappop(self._events)
         if what == "lapse":
-            self._hidden -= len(node.left)
-            self._put_back(node.left, at)
+            self._queue.hide(-len(node.left))
+            self._queue.put_back(node.left, at)
         elif node.ended:
             return
         elif what == "ready":
@@ -357,7 +249,7 @@ class Machine:
                 self._notice(node, at)
         elif what == "hand back":
             self.totals.lost += len(node.started)
-            self._put_back(self._taken_back(node, at), at)
+            self._queue.put_back(self._queue.taken_back(node, at), at)
         else:
             self._reclaimed(node, at)
         node.item = None
@@ -369,7 +261,7 @@ class Machine:
         if node.wanted is Wanted.PAUSE:
             node.paused = True
         elif not node.doomed:
-            self._receive(node, at)
+            self._queue.receive(node, at)
 
     def _hear(self, node: SimNode, at: float) -> None:
         pause = node.wanted is Wanted.PAUSE or node.doomed
@@ -377,12 +269,7 @@ class Machine:
             node.paused = True
         elif not pause and node.paused:
             node.paused = False
-            self._free[:] = [one for one in self._free if one is not node]
-            self._receive(node, at)
-
-    def _receive(self, node: SimNode, at: float) -> None:
-        self._free += [node] * (node.slots - len(node.started))
-        self._hand_out(at)
+            self._queue.receive(node, at)
 
     def _notice(self, node: SimNode, at: float) -> None:
         """Give a node the two-minute notice: it receives no more and hands back late."""
@@ -401,21 +288,6 @@ class Machine:
             self.desired -= 1
             self.launch(1)
         self.now = now
-
-    def _taken_back(self, node: SimNode, at: float) -> list[tuple[float, float]]:
-        """Return what a node runs, as start and run time, and let it run it no more."""
-        ends = {run: end for end, run, one in self._running if one is node}
-        taken = [(start, ends[run] - start) for run, start in node.started.items()]
-        self.totals.rerun_seconds += sum(at - start for start, _ in taken)
-        self._busy -= len(taken)
-        node.started.clear()
-        node.idle_since = at
-        return taken
-
-    def _put_back(self, taken: list[tuple[float, float]], at: float) -> None:
-        """Make tasks visible again, in front: they are the oldest."""
-        self._waiting.extendleft((start, service, True) for start, service in reversed(taken))
-        self._hand_out(at)
 
     def _gone(self, node: SimNode, at: float | None = None) -> None:
         at = self.now if at is None else at

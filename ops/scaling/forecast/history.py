@@ -53,14 +53,15 @@ class History:
         if arrivals is not None and not (math.isfinite(arrivals) and arrivals >= 0):
             raise ValueError(f"arrivals: expected a number from 0, got {arrivals!r}")
         number = int(at // BUCKET_SECONDS)
-        if self.told is None or not -1 <= number - self.open < KEPT_BUCKETS:
+        ahead = number - self.open
+        if self.told is None or not -1 <= ahead < KEPT_BUCKETS:
             return self._begun_at(at, number)
         if at <= self.told:
             return replace(self, arrived=self.arrived + (arrivals or 0.0))
         begin = self.told if since is None else min(at, max(since, self.told))
         if arrivals is None or (since is None and at - begin > _LONGEST_SILENCE_SECONDS):
             begin, arrivals = at, 0.0
-        if number == self.open:
+        if ahead == 0:
             covered = self.covered + at - begin
             return History(self.first, self.counts, at, self.arrived + arrivals, covered)
         return self._closed_up_to(number, begin, at, arrivals)

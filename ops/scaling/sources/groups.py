@@ -70,7 +70,11 @@ class Groups:
         """
         found = list(self._found.get(queue, ()))
         if not found:
-            missing = f"absent: no group has the tags {_wanted(self._fleet, queue)}"
+            wanted = _wanted(self._fleet, queue)
+            missing = (
+                f"absent: no group has the tags {wanted}: "
+                "put them on the queue's Auto Scaling group"
+            )
             return Reading(None, now, SOURCE, self._trouble or missing)
         if len(found) > 1:
             names = ", ".join(sorted(str(each.get("AutoScalingGroupName")) for each in found))

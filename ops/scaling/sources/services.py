@@ -80,13 +80,17 @@ class Services:
         name = f"{self._fleet}-{queue}"
         if service is None:
             reason = failed.get(name, "not in the answer")
-            absent = f"absent: no service {name} in the cluster {self._fleet}"
+            absent = (
+                f"absent: no service {name} in the cluster {self._fleet}: create it there, with "
+                f"the tags {FLEET_TAG}={self._fleet} and {QUEUE_TAG}={queue}"
+            )
             self._troubles[queue] = absent if reason == "MISSING" else f"failed: {name}: {reason}"
             return
         tags = {tag["key"]: tag["value"] for tag in service.get("tags", ())}
         if (tags.get(FLEET_TAG), tags.get(QUEUE_TAG)) != (self._fleet, queue):
             self._troubles[queue] = (
-                f"absent: {name} has not the tags {FLEET_TAG}={self._fleet} and {QUEUE_TAG}={queue}"
+                f"absent: {name} has not the tags {FLEET_TAG}={self._fleet} and "
+                f"{QUEUE_TAG}={queue}: put them on the service"
             )
         elif service.get("status") != "ACTIVE":
             self._troubles[queue] = f"absent: {name} is {service.get('status')}"

@@ -15,33 +15,19 @@ from __future__ import annotations
 from typing import Final
 
 from ops.scaling.backtest.machine import Machine
-from ops.scaling.backtest.rivals.case import Case, end_idle, full_nodes, next_idle
+from ops.scaling.backtest.rivals.case import full_nodes
+from ops.scaling.backtest.rivals.idle import EndsIdle
 
 TICK_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 600.0
 
 
-class Buildkite:
+class Buildkite(EndsIdle):
     """Launches for every job; nodes go by themselves."""
 
     name = "buildkite"
+    idle_seconds = IDLE_SECONDS
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._next = float("inf")
-
-    def tick(self, machine: Machine) -> bool:
-        """One poll of the scaler, and what idle nodes do meanwhile."""
-        lowest = self._case.bounded(0)
-        acted = end_idle(machine, IDLE_SECONDS, lowest)
-        jobs = machine.visible + machine.in_flight
-        wanted = self._case.bounded(full_nodes(jobs, self._case.settings.slots))
-        if wanted > machine.desired:
-            machine.launch(wanted - machine.desired)
-            acted = True
-        self._next = next_idle(machine, IDLE_SECONDS, lowest)
-        return acted
-
-    def wakes_at(self, now: float) -> float:
-        """Return when the next node will have been idle for long enough."""
-        return self._next
+    def wanted(self, machine: Machine) -> int:
+        """Return the nodes that all jobs fill, waiting or running."""
+        return full_nodes(machine.visible + machine.in_flight, self._case.settings.slots)

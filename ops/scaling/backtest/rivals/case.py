@@ -57,30 +57,3 @@ def victims(machine: Machine, count: int, rng: Random) -> list[SimNode]:
     rng.shuffle(nodes)
     nodes.sort(key=lambda node: node.joined)
     return nodes[:count]
-
-
-def end_idle(machine: Machine, idle_seconds: float, at_least: int) -> bool:
-    """End the nodes whose slots have all been idle for so long; return whether any was."""
-    idle = [
-        node
-        for node in machine.nodes.values()
-        if not node.started and not node.doomed and machine.now - node.idle_since >= idle_seconds
-    ]
-    ended = idle[: max(0, machine.desired - at_least)]
-    for node in ended:
-        machine.end(node.id)
-    return bool(ended)
-
-
-def next_idle(machine: Machine, idle_seconds: float, at_least: int) -> float:
-    """Return when the next node will have been idle for so long, if nothing happens; or inf."""
-    if machine.desired <= at_least:
-        return float("inf")
-    return min(
-        (
-            node.idle_since + idle_seconds
-            for node in machine.nodes.values()
-            if not node.started and not node.doomed
-        ),
-        default=float("inf"),
-    )

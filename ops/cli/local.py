@@ -1,0 +1,267 @@
+"""`ops local`: the whole fleet on this machine, against an AWS of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.errors import Exit, OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.local.look import Status
+    from ops.local.running import Running
+
+
+class Seconds(click.ParamType["float"]):
+    """A duration as the manifest writes it, zero too."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read `0s`, `90s` or `3m`, in seconds."""
+        from worker.manifest.problems import RefusedValueError  # noqa: PLC0415
+        from worker.manifest.units import parse_duration  # noqa: PLC0415
+
+        try:
+            return 0.0 if value in {"0", "0s"} else float(parse_duration(value).total_seconds())
+        except RefusedValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _folder(ops: Ops) -> Path:
+    from ops.local.running import folder_of  # noqa: PLC0415
+    from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE  # noqa: PLC0415
+
+    named = ops.path or Path(os.environ.get(MANIFEST_VARIABLE) or DEFAULT_MANIFEST)
+    return folder_of(named)
+
+
+def _found(ops: Ops) -> Running:
+    from ops.local.running import found  # noqa: PLC0415
+
+    return found(_folder(ops))
+
+
+@click.group()
+def local() -> None:
+    """Run the whole fleet on this machine, against an AWS of its own.
+
+    Its state is in .fleet-local beside the manifest, or in the folder that FLEET_LOCAL_DIR names.
+    """
+
+
+@local.command()
+@click.option(
+    "--fleet", "path", type=click.Path(path_type=Path), help="The manifest, as --manifest."
+)
+@click.option("--boot", type=Seconds(), default="0s", help="How long an instance takes to boot.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Its AWS's; 0 is any.")
+@click.option(
+    "--minute", type=Seconds(), default="60s", help="How long a minute of a schedule's rate lasts."
+)
+@click.option("--short-hooks", is_flag=True, help="Take lifecycle hooks shorter than AWS does.")
+@json_option
+@pass_ops
+def up(  # noqa: PLR0917
+    ops: Ops,
+    path: Path | None,
+    boot: float,
+    port: int,
+    minute: float,
+    short_hooks: bool,
+    as_json: bool,
+) -> int:
+    """Start an AWS of this machine in the background, empty but for what every account has.
+
+    Then: ops local run -- ops stack apply.
+    """
+    if not minute:
+        raise OpsError("--minute: expected more than 0s", Exit.USAGE)
+    chosen = Ops(path or ops.path)
+    fleet = chosen.fleet()
+    from ops.local.starting import start  # noqa: PLC0415
+
+    image = fleet.aws.image
+    with progress("starting", 2) as step:
+        running = start(
+            _folder(chosen),
+            fleet=fleet.name,
+            manifest=Path(fleet.path),
+            region=_region(fleet.region),
+            image=image if image and image.startswith("/") else f"/{fleet.name}/image",
+            boot_seconds=boot,
+            port=port,
+            options=["--minute", str(minute), *(["--short-hooks"] if short_hooks else [])],
+            step=step,
+        )
+    if as_json:
+        print_json({"url": running.url, "pid": running.pid, "folder": str(_folder(chosen))})
+    else:
+        print_line(f"{running.fleet}: up at {running.url} (process {running.pid})")
+    say("ops local run -- COMMAND runs a command there; ops local down ends it")
+    return Exit.DONE
+
+
+@local.command()
+@json_option
+@pass_ops
+def down(ops: Ops, as_json: bool) -> int:
+    """End every process of the local fleet; its logs stay. Does nothing where none is up."""
+    from ops.local.starting import stop  # noqa: PLC0415
+
+    with progress("ending", 1) as step:
+        count = stop(_folder(ops), step)
+    if as_json:
+        print_json({"ended": count})
+    else:
+        print_line(f"{count} processes ended" if count else "nothing was up")
+    return Exit.DONE
+
+
+@local.command()
+@json_option
+@pass_ops
+def env(ops: Ops, as_json: bool) -> int:
+    """Print the lines that lead a shell's commands to the local AWS: eval "$(ops local env)"."""
+    from ops.local.environ import environment, lines  # noqa: PLC0415
+
+    running = _found(ops)
+    if as_json:
+        print_json(environment(running, {}))
+    else:
+        for line in lines(running):
+            print_line(line)
+    return Exit.DONE
+
+
+@local.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@pass_ops
+def run(ops: Ops, command: tuple[str, ...]) -> int:
+    """Run a command against the local AWS, with this one's exit code: ops local run -- COMMAND."""
+    from ops.local.environ import environment  # noqa: PLC0415
+
+    running = _found(ops)
+    sys.stdout.flush()
+    try:
+        os.execvpe(command[0], command, environment(running))  # noqa: S606  # its user's own
+    except OSError as error:
+        raise OpsError(
+            f"{command[0]}: expected a program, found {error.strerror}: name one in PATH",
+            Exit.USAGE,
+        ) from error
+
+
+@local.command()
+@json_option
+@pass_ops
+def status(ops: Ops, as_json: bool) -> int:
+    """Show the local fleet's queues, groups and nodes. Exits 3 where none is up."""
+    from ops.local.look import look  # noqa: PLC0415
+
+    found = look(_found(ops))
+    if as_json:
+        print_json(found.json())
+    else:
+        _print(found)
+    return Exit.DONE
+
+
+@local.command()
+@click.argument("node")
+@click.option("--unit", help="Only this unit's: agent, worker, user-data, machine.")
+@click.option("--follow", is_flag=True, help="Go on with what is written, until the node ends.")
+@pass_ops
+def logs(ops: Ops, node: str, unit: str | None, follow: bool) -> int:
+    """Show the logs of NODE (its id or an end of it), or of the local AWS itself (aws)."""
+    from ops.local import tail  # noqa: PLC0415
+    from ops.local.running import LOG  # noqa: PLC0415
+
+    folder = _folder(ops)
+    if node == "aws":
+        own = folder / LOG
+        if not own.exists():
+            raise OpsError(f"{own}: expected a log, found none: ops local up")
+        _show(tail.follow(lambda: [own], None) if follow else tail.read([own]), headed=False)
+        return Exit.DONE
+    place = tail.node_folder(folder, node)
+    found = tail.logs(place, unit)
+    pieces = tail.follow(lambda: tail.logs(place, unit), place) if follow else tail.read(found)
+    _show(pieces, headed=follow or len(found) != 1)
+    return Exit.DONE
+
+
+def _show(pieces: Iterator[tuple[Path, str]], *, headed: bool) -> None:
+    last: Path | None = None
+    for path, piece in pieces:
+        if headed and path != last:
+            click.echo(f"==> {path.stem} <==")
+        last = path
+        click.echo(piece, nl=False)
+
+
+def _region(manifest: str | None) -> str:
+    region = manifest or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise OpsError(
+            'region: expected an AWS region, found none: add region = "eu-west-1" to the manifest '
+            "or set AWS_REGION",
+            Exit.USAGE,
+        )
+    return region
+
+
+def _print(found: Status) -> None:
+    running = found.running
+    print_line(f"{running.fleet}: up at {running.url} (process {running.pid})")
+    if found.queues:
+        print_line("")
+        print_table(
+            ("queue", "waiting", "in flight", "delayed"),
+            [(q.name, str(q.waiting), str(q.in_flight), str(q.delayed)) for q in found.queues],
+        )
+    if found.groups:
+        print_line("")
+        print_table(
+            ("group", "desired", "bounds", "nodes"),
+            [
+                (g.name, str(g.desired), f"{g.minimum}-{g.maximum}", _counts(g.states))
+                for g in found.groups
+            ],
+        )
+    if found.nodes:
+        print_line("")
+        print_table(
+            ("node", "group", "state", "health", "machine", "address", "pid", "units"),
+            [
+                (
+                    n.id,
+                    n.group or "-",
+                    n.state or "-",
+                    n.health or "-",
+                    n.machine or "?",
+                    n.address or "-",
+                    "-" if n.pid is None else str(n.pid),
+                    "?" if n.units is None else _units(n.units),
+                )
+                for n in found.nodes
+            ],
+        )
+
+
+def _counts(states: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+
+
+def _units(units: dict[str, str]) -> str:
+    return ", ".join(f"{name.removesuffix('.service')} {how}" for name, how in units.items()) or "-"

@@ -1,0 +1,1 @@
+"""Auto Scaling whose instances are machines: hooks, health, replacement and their events."""

@@ -1,0 +1,30 @@
+"""The environment in which commands reach a local fleet, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from ops.local.aws import local_environment
+from ops.local.running import Running
+
+
+def environment(running: Running, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the whole environment of a command."""
+    return {
+        **local_environment(running.url, environ),
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        "FLEET_MANIFEST": running.manifest,
+    }
+
+
+def lines(running: Running, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what makes that environment of a POSIX shell's that has `environ`."""
+    ours = environment(running, {})
+    gone = sorted(set(environ) - set(environment(running, environ)))
+    return [
+        *(f"unset {name}" for name in gone),
+        *(f"export {name}={shlex.quote(ours[name])}" for name in sorted(ours)),
+    ]

@@ -1,0 +1,170 @@
+"""What `ops local status` shows: queues, groups, and nodes with their machines and units."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ops.errors import OpsError
+from ops.local.machine.client import Unreachable, ask
+from ops.local.running import Running
+
+_ANSWER_SECONDS: Final = 10.0
+_MACHINE_SECONDS: Final = 2.0
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue by its name on SQS, with SQS's approximate counts of messages."""
+
+    name: str
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An Auto Scaling group, with how many instances it has in each state."""
+
+    name: str
+    desired: int
+    minimum: int
+    maximum: int
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An instance. `machine` is booting, running or stopping, None where it does not answer;
+    `units` are its units' states by name, and `pids` all its processes.
+    """
+
+    id: str
+    group: str | None
+    state: str | None
+    health: str | None
+    address: str | None
+    pid: int | None
+    machine: str | None
+    user_data: str | None
+    units: dict[str, str] | None
+    pids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A local fleet as it is."""
+
+    running: Running
+    queues: list[Queue]
+    groups: list[Group]
+    nodes: list[Node]
+
+    def json(self) -> dict[str, Any]:
+        """Return it as `--json` shows it."""
+        return {
+            "url": self.running.url,
+            "pid": self.running.pid,
+            "fleet": self.running.fleet,
+            "region": self.running.region,
+            "manifest": self.running.manifest,
+            "queues": [asdict(each) for each in self.queues],
+            "groups": [asdict(each) for each in self.groups],
+            "nodes": [asdict(each) for each in self.nodes],
+        }
+
+
+def look(running: Running) -> Status:
+    """Look at all of a local fleet. Raises OpsError where its AWS does not answer."""
+    from ops.aws import aws_errors  # noqa: PLC0415
+
+    with aws_errors("looking at the local AWS"):
+        return Status(running, _queues(running), _groups(running), nodes(running))
+
+
+def nodes(running: Running) -> list[Node]:
+    """Return the instances whose machines there are, the oldest first. Raises OpsError."""
+    url = f"{running.url}/_fleet/instances"
+    try:
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
+            told = json.load(answer)["instances"]
+    except (OSError, urllib.error.URLError, ValueError, KeyError) as error:
+        raise OpsError(
+            f"{url}: expected the instances, found {error}: see ops local logs aws"
+        ) from (error)
+    return [_node(each) for each in told]
+
+
+def _node(told: dict[str, Any]) -> Node:
+    try:
+        machine = ask(Path(told["folder"]), {"verb": "status"}, timeout_seconds=_MACHINE_SECONDS)
+    except Unreachable:
+        machine = {}
+    units = machine.get("units")
+    pids = {pid for unit in (units or {}).values() for pid in unit.get("pids", ())}
+    if told["pid"] is not None:
+        pids.add(told["pid"])
+    return Node(
+        told["instance_id"],
+        told["group"],
+        told["state"],
+        told["health"],
+        told["address"],
+        told["pid"],
+        machine.get("state"),
+        (machine.get("user_data") or {}).get("state"),
+        None if units is None else {name: unit["active"] for name, unit in units.items()},
+        sorted(pids),
+    )
+
+
+def _client(running: Running, service: Any) -> Any:
+    import boto3  # noqa: PLC0415
+
+    return boto3.client(
+        service,
+        endpoint_url=running.url,
+        region_name=running.region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106  # nobody checks it
+    )
+
+
+def _queues(running: Running) -> list[Queue]:
+    sqs = _client(running, "sqs")
+    found = []
+    for page in sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{running.fleet}-"):
+        for url in page.get("QueueUrls", ()):
+            counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            found.append(
+                Queue(
+                    url.rpartition("/")[2],
+                    int(counts["ApproximateNumberOfMessages"]),
+                    int(counts["ApproximateNumberOfMessagesNotVisible"]),
+                    int(counts["ApproximateNumberOfMessagesDelayed"]),
+                )
+            )
+    return sorted(found, key=lambda queue: queue.name)
+
+
+def _groups(running: Running) -> list[Group]:
+    pages = _client(running, "autoscaling").get_paginator("describe_auto_scaling_groups")
+    found = [
+        Group(
+            each["AutoScalingGroupName"],
+            each["DesiredCapacity"],
+            each["MinSize"],
+            each["MaxSize"],
+            dict(Counter(one["LifecycleState"] for one in each["Instances"])),
+        )
+        for page in pages.paginate(PaginationConfig={"PageSize": _PAGE})
+        for each in page["AutoScalingGroups"]
+    ]
+    return sorted(found, key=lambda group: group.name)

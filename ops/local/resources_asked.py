@@ -1,0 +1,126 @@
+"""The resources and condition keys of a request, as policies name them. Pure.
+
+The forms of ARNs and the keys are the Service Authorization Reference's, of the services that a
+fleet uses. A request that names nothing, or a service that is not here, has none: its permission
+is one on `*`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ops.local.asked import Asked
+
+#: For each service: the parameter, and the ARN's resource with the value in it.
+_FORMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "autoscaling": (
+        ("AutoScalingGroupName", "autoScalingGroup:*:autoScalingGroupName/{}"),
+        ("AutoScalingGroupNames", "autoScalingGroup:*:autoScalingGroupName/{}"),
+    ),
+    "cloudformation": (("StackName", "stack/{}/*"),),
+    "cloudwatch": (("AlarmName", "alarm:{}"), ("AlarmNames", "alarm:{}")),
+    "codedeploy": (("applicationName", "application:{}"),),
+    "dynamodb": (("TableName", "table/{}"),),
+    "ecs": (("cluster", "cluster/{}"),),
+    "events": (("Rule", "rule/{}"), ("Name", "rule/{}")),
+    "firehose": (("DeliveryStreamName", "deliverystream/{}"),),
+    "iam": (
+        ("RoleName", "role/{}"),
+        ("InstanceProfileName", "instance-profile/{}"),
+        ("PolicyArn", "{}"),
+    ),
+    "lambda": (("FunctionName", "function:{}"),),
+    "logs": (("logGroupName", "log-group:{}"),),
+    "scheduler": (("GroupName", "schedule-group/{}"),),
+    "sns": (("TopicArn", "{}"), ("Name", "{}")),
+    "sqs": (("QueueName", "{}"), ("QueueUrl", "{}")),
+    "ssm": (
+        ("DocumentName", "document/{}"),
+        ("InstanceIds", "instance/{}"),
+        ("Name", "parameter/{}"),
+        ("Names", "parameter/{}"),
+    ),
+}
+_NO_REGION: Final = {"iam"}
+_ARNS: Final = {"Resource", "ResourceARN", "ResourceArn", "resourceArn"}
+_BATCHES: Final = {"RequestItems", "TransactItems"}
+_DOCUMENTS: Final = re.compile(r".*Document.*")
+
+
+def resources_of(question: Asked, account: str) -> tuple[str, ...]:
+    """Return the ARNs of what a request names."""
+    if question.service == "s3":
+        return _in_s3(question.parameters)
+    service, region = question.service, question.region
+    region = "" if service in _NO_REGION else region
+    prefix = f"arn:{_partition(question.region)}:{service}:{region}:{account}:"
+    found: list[str] = []
+    for name, form in _FORMS.get(service, ()):
+        if service == "ssm" and name == "Name" and _DOCUMENTS.fullmatch(question.operation):
+            form = "document/{}"  # noqa: PLW2901
+        for value in _values(question.parameters.get(name)):
+            text = value.rpartition("/")[2] if name == "QueueUrl" else value
+            # Parameters of hierarchies begin with the slash that follows the word.
+            text = text.lstrip("/") if form.startswith("parameter") else text
+            instance = form.startswith("instance/")
+            owner = prefix.replace(":ssm:", ":ec2:") if instance else prefix
+            found.append(text if text.startswith("arn:") else owner + form.format(text))
+    for name in _ARNS & set(question.parameters):
+        found += _values(question.parameters[name])
+    for name in _BATCHES & set(question.parameters):
+        found += [f"{prefix}table/{table}" for table in _tables(question.parameters[name])]
+    for value in _values(question.parameters.get("IndexName")):
+        found += [f"{each}/index/{value}" for each in found[:1]]
+    return tuple(dict.fromkeys(found))
+
+
+def conditions_of(question: Asked) -> dict[str, str]:
+    """Return the condition keys that policies of a fleet use, as far as a request tells them."""
+    found = {"aws:RequestedRegion": question.region}
+    parameters = question.parameters
+    for key, service, name in (
+        ("cloudwatch:namespace", "cloudwatch", "Namespace"),
+        ("iam:PassedToService", "iam", "AWSServiceName"),
+        ("s3:prefix", "s3", "Prefix"),
+        ("ecs:cluster", "ecs", "cluster"),
+    ):
+        value = parameters.get(name)
+        if question.service == service and isinstance(value, str):
+            found[key] = value
+    for tag in parameters.get("Tags") or ():
+        if isinstance(tag, Mapping) and {"Key", "Value"} <= set(tag):
+            found[f"aws:RequestTag/{tag['Key']}"] = str(tag["Value"])
+    return found
+
+
+def _in_s3(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    bucket, key = parameters.get("Bucket"), parameters.get("Key")
+    if not isinstance(bucket, str):
+        return ()
+    arn = f"arn:aws:s3:::{bucket}"
+    return (f"{arn}/{key}",) if isinstance(key, str) else (arn,)
+
+
+def _values(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _tables(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [str(name) for name in value]
+    return [
+        operation["TableName"]
+        for item in value or ()
+        for operation in item.values()
+        if isinstance(operation, Mapping) and "TableName" in operation
+    ]
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

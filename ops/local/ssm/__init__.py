@@ -1,0 +1,1 @@
+"""Systems Manager's run command on machines: delivered, run and reported truly."""

@@ -1,0 +1,46 @@
+"""The files that tell systemd which worker a node runs. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet
+
+AGENT_UNIT: Final = "fleet-agent.service"
+#: Beyond the drain budget: the worker ends by itself, and flushes what it deleted.
+_END_SECONDS: Final = 60
+#: Of the hard limit: from here on the kernel slows the worker down rather than kill it.
+_HIGH_SHARE: Final = 0.9
+
+
+def worker_unit(release: str) -> str:
+    """Return the unit of a release's worker."""
+    return f"fleet-worker@{release}.service"
+
+
+def boot_files(
+    fleet: Fleet, queue: str, release: str, region: str, *, wheels: bool
+) -> dict[str, str]:
+    """Return the files a node is given, by their path below its root.
+
+    `wheels` tells whether the release brings packages of its own.
+    """
+    return {
+        "etc/fleet/node.env": f"FLEET_QUEUE={queue}\nAWS_REGION={region}\n",
+        f"etc/systemd/system/{worker_unit(release)}.d/10-limits.conf": _limits(
+            fleet, queue, release, wheels=wheels
+        ),
+    }
+
+
+def _limits(fleet: Fleet, queue: str, release: str, *, wheels: bool) -> str:
+    declared = fleet.queue(queue)
+    stop = int(declared.drain_budget.total_seconds()) + _END_SECONDS
+    lines = ["[Service]", f"TimeoutStopSec={stop}"]
+    memory = declared.nodes.memory
+    if memory is not None:
+        lines += [f"MemoryHigh={int(memory * _HIGH_SHARE)}", f"MemoryMax={memory}"]
+    if wheels:
+        lines.append(f"Environment=PYTHONPATH=/opt/fleet/releases/{release}/site")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Releases of the application: what a node needs, as one file in S3."""

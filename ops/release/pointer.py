@@ -1,0 +1,63 @@
+"""Where releases lie in the artifact bucket, and which one is current. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from ops.release.artifact import check_name
+
+CURRENT: Final = "releases/current.json"
+#: More than it can be: a node reads no more of what claims to be it.
+MOST_BYTES: Final = 4096
+_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class BadPointer(ValueError):
+    """The pointer is none; the text says what was expected of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The release that nodes are to run, the key of its tar.gz and the SHA-256 of that."""
+
+    release: str
+    key: str
+    sha256: str
+
+    @classmethod
+    def to(cls, release: str, sha256: str) -> Self:
+        """Return the pointer to a release."""
+        return cls(release, key_of(release), sha256)
+
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """Read `releases/current.json`. Raises BadPointer, OpsError for a name that is none."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadPointer(f"expected a JSON object, found {error}") from None
+        values = [found.get(key) if isinstance(found, dict) else None for key in _KEYS]
+        release, key, sha256 = values
+        if not (isinstance(release, str) and isinstance(key, str) and isinstance(sha256, str)):
+            raise BadPointer(f"expected the texts {', '.join(_KEYS)}, found {text[:200]!r}")
+        check_name(release)
+        if key != key_of(release):
+            raise BadPointer(f"key: expected {key_of(release)}, got {key[:200]!r}")
+        if not _SHA256.match(sha256):
+            raise BadPointer(f"sha256: expected 64 hexadecimal digits, got {sha256[:80]!r}")
+        return cls(release, key, sha256)
+
+    def text(self) -> bytes:
+        """Return `releases/current.json`."""
+        return json.dumps({key: getattr(self, key) for key in _KEYS}).encode()
+
+
+_KEYS = ("release", "key", "sha256")
+
+
+def key_of(release: str) -> str:
+    """Return the key of a release's tar.gz."""
+    return f"releases/{release}.tar.gz"

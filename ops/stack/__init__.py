@@ -1,0 +1,1 @@
+"""The fleet as CloudFormation stacks: composed, proposed, applied, compared and removed."""

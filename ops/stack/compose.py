@@ -1,0 +1,211 @@
+"""The manifest as CloudFormation stacks: one shared, and one a queue. Pure but for the templates,
+which are files beside the code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ops.queues.wanted import Wanted, wanted
+from ops.stack import names
+from ops.stack.parameters import of_group, of_queue, of_service, of_shared
+from ops.stack.resolve import Resolver
+from ops.stack.windows import scheduled_actions
+from ops.stack.yaml_reading import template
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet, Queue
+
+#: The engine alone ends nodes: Auto Scaling would, to even out zones.
+SUSPENDED: Final = ("AZRebalance",)
+
+#: By type, the property that identifies a resource to an import.
+_IMPORTED_BY: Final = {
+    "AWS::DynamoDB::Table": ("TableName", "TableName"),
+    "AWS::ECS::Cluster": ("ClusterName", "ClusterName"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "LogGroupName"),
+    "AWS::S3::Bucket": ("BucketName", "BucketName"),
+    "AWS::SQS::Queue": ("QueueUrl", "QueueName"),
+    "AWS::Scheduler::ScheduleGroup": ("Name", "Name"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the stacks take from the account they are put into."""
+
+    id: str
+    """Twelve digits."""
+    region: str
+    vpc: str
+    """The manifest's, else the default VPC."""
+    subnets: tuple[str, ...]
+    """The manifest's, else the default VPC's own."""
+    partition: str = "aws"
+    """The first part of its ARNs: `aws`, `aws-cn`, `aws-us-gov`."""
+    code: str = ""
+    """The key of the Lambdas' code in the artifact bucket; "" while nothing is there, when the
+    shared stack has no Lambdas."""
+    runtime: str = "python3.13"
+    """The Lambdas' runtime: that of the Python the code was made with."""
+    architecture: str = "arm64"
+    """Their architecture: `arm64` or `x86_64`."""
+    predictive: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By queue, the configuration of AWS's predictive scaling; none for a queue whose service time
+    is not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importable:
+    """A resource that may be there before its stack is, and is then imported."""
+
+    type: str
+    """CloudFormation's name of its type."""
+    identifier: str
+    """The property that names it to CloudFormation: for a queue `QueueUrl`, which is looked up."""
+    name: str
+    """Its own name: the identifier's value, but for a queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """One stack as the manifest wants it."""
+
+    name: str
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    capabilities: tuple[Literal["CAPABILITY_IAM"], ...] = ("CAPABILITY_IAM",)
+    imports: Mapping[str, Importable] = field(default_factory=dict)
+    """By logical id."""
+    suspends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By Auto Scaling group, the processes to suspend once the stack is there: CloudFormation has
+    no property for it."""
+
+    def body(self) -> str:
+        """Return the template as JSON: the same text for the same template."""
+        return json.dumps(self.template, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def only(self, resources: Collection[str]) -> StackPlan:
+        """Return the plan of these resources alone, without outputs: what an import is made of.
+
+        An import creates nothing beside what it imports. What can be imported refers to no other
+        resource. Raises KeyError for a resource that is not importable.
+        """
+        kept = {name: self.template["Resources"][name] for name in sorted(resources)}
+        alone = {
+            name: {key: value for key, value in resource.items() if key != "DependsOn"}
+            for name, resource in kept.items()
+        }
+        whole = {key: value for key, value in self.template.items() if key != "Outputs"}
+        return replace(
+            self,
+            template={**whole, "Resources": alone},
+            imports={name: self.imports[name] for name in sorted(resources)},
+            suspends={},
+        )
+
+
+def shared(fleet: Fleet, account: Account) -> StackPlan:
+    """Return the stack of what the queues share."""
+    return _shared(fleet, account, _wanted(fleet))
+
+
+def queue(fleet: Fleet, name: str, account: Account) -> StackPlan:
+    """Return a queue's stack. Raises UnknownQueueError."""
+    return _queue(fleet, fleet.queue(name), account, _wanted(fleet))
+
+
+def plans(fleet: Fleet, account: Account) -> tuple[StackPlan, ...]:
+    """Return every stack of the fleet, the shared one first."""
+    on_sqs = _wanted(fleet)
+    return (
+        _shared(fleet, account, on_sqs),
+        *(_queue(fleet, one, account, on_sqs) for one in fleet.queues.values()),
+    )
+
+
+def _wanted(fleet: Fleet) -> dict[str, Wanted]:
+    return {each.name: each for each in wanted(fleet)}
+
+
+def _shared(fleet: Fleet, account: Account, on_sqs: Mapping[str, Wanted]) -> StackPlan:
+    document = template("shared")
+    document["Resources"].update(_subscriptions(fleet.aws.alarms_to))
+    parameters = of_shared(fleet, account, on_sqs)
+    tags = {"fleet:name": fleet.name}
+    return _plan(names.shared_stack(fleet.name), document, parameters, tags, account)
+
+
+def _queue(fleet: Fleet, one: Queue, account: Account, on_sqs: Mapping[str, Wanted]) -> StackPlan:
+    parameters = of_queue(fleet, one, account, on_sqs)
+    if one.runtime == "ecs":
+        document = template("queue-ecs")
+        parameters |= of_service(fleet, one, account.partition)
+        suspends: dict[str, tuple[str, ...]] = {}
+    else:
+        document = _group(fleet, one, account)
+        parameters |= of_group(fleet, one)
+        suspends = {names.group(fleet, one.name): SUSPENDED}
+    stack = names.queue_stack(fleet.name, one.name)
+    plan = _plan(stack, document, parameters, fleet.tags(one.name), account)
+    return replace(plan, suspends=suspends)
+
+
+def _group(fleet: Fleet, one: Queue, account: Account) -> dict[str, Any]:
+    """Return a group's template with what varies in number, and the image's kind."""
+    document = template("queue-ec2")
+    resources = document["Resources"]
+    policy = resources["Group"]["Properties"]["MixedInstancesPolicy"]
+    policy["LaunchTemplate"]["Overrides"] = [{"InstanceType": each} for each in one.nodes.types]
+    if names.image_parameter(fleet).startswith("ami-"):
+        document["Parameters"]["Image"]["Type"] = "AWS::EC2::Image::Id"
+    resources.update(scheduled_actions(one))
+    configuration = account.predictive.get(one.name)
+    if one.scaling.predict == "aws" and configuration is not None:
+        resources["Predictive"] = {
+            "Type": "AWS::AutoScaling::ScalingPolicy",
+            "Properties": {
+                "AutoScalingGroupName": {"Ref": "Group"},
+                "PolicyType": "PredictiveScaling",
+                "PredictiveScalingConfiguration": configuration,
+            },
+        }
+    return document
+
+
+def _subscriptions(addresses: Collection[str]) -> dict[str, Any]:
+    # Named by the address: one that goes takes no other's confirmation with it.
+    return {
+        f"AlarmsTo{hashlib.sha256(address.encode()).hexdigest()[:12]}": {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {
+                "TopicArn": {"Ref": "AlarmsTopic"},
+                "Protocol": "email",
+                "Endpoint": address,
+            },
+        }
+        for address in addresses
+    }
+
+
+def _plan(
+    name: str,
+    document: Mapping[str, Any],
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+    account: Account,
+) -> StackPlan:
+    plan = StackPlan(name, document, parameters, tags)
+    resolver = Resolver(plan, account)
+    imports = {}
+    for logical, resource in document["Resources"].items():
+        if resource["Type"] in _IMPORTED_BY and resolver.holds(resource.get("Condition")):
+            identifier, key = _IMPORTED_BY[resource["Type"]]
+            own = resolver.value(resource["Properties"][key])
+            imports[logical] = Importable(resource["Type"], identifier, own)
+    return replace(plan, imports=imports)

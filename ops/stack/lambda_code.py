@@ -1,0 +1,129 @@
+"""The code of the fleet's Lambdas as one zip: ours, what it depends on, and the manifest.
+
+It is made of what is installed here, so it is for this machine's architecture and Python: the
+stack asks for the same of Lambda. The same installation makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import platform
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import ops
+import worker
+from ops.errors import OpsError
+
+if TYPE_CHECKING:
+    from worker.fleet import Fleet
+
+_DISTRIBUTION: Final = "celery-sqs-fleet"
+#: Lambda's runtimes bring these along (Developer Guide, "Runtime-included SDK versions").
+_THERE: Final = frozenset({"boto3", "botocore", "s3transfer"})
+#: For people at a terminal; no handler of ours imports them.
+_NOT_NEEDED: Final = frozenset({"rich", "markdown-it-py", "mdurl", "pygments", "prompt-toolkit"})
+_LEFT_OUT: Final = ("__pycache__", "tests", "test")
+_SUFFIXES_LEFT_OUT: Final = (".pyc", ".pyi", ".pth")
+#: Unzipped, with all layers (Lambda quotas).
+_AT_MOST_BYTES: Final = 250 * 1024 * 1024
+# The earliest time that a zip can hold.
+_TIME: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The zip, the key under which it lies in the artifact bucket, and what it runs on.
+
+    The key is made of its content; `runtime` and `architecture` are Lambda's names.
+    """
+
+    data: bytes
+    key: str
+    runtime: str
+    architecture: str
+
+
+def build(fleet: Fleet) -> Code:
+    """Return the code of the fleet's Lambdas. Raises OpsError where it would be too large."""
+    files = dict(sorted(_files(fleet)))
+    packed, size = io.BytesIO(), 0
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, path in files.items():
+            info = zipfile.ZipInfo(name, _TIME)
+            info.external_attr = 0o644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            data = path.read_bytes()
+            size += len(data)
+            archive.writestr(info, data, compresslevel=1)
+    if size > _AT_MOST_BYTES:
+        raise OpsError(
+            f"the Lambdas' code: expected at most {_AT_MOST_BYTES >> 20} MiB, found "
+            f"{size >> 20} MiB: install celery-sqs-fleet into an environment of its own"
+        )
+    data = packed.getvalue()
+    return Code(
+        data,
+        key=f"lambda/{hashlib.sha256(data).hexdigest()[:32]}.zip",
+        runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
+        architecture="arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64",
+    )
+
+
+def _files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
+    for package in (ops, worker):
+        root = Path(package.__path__[0])
+        for path in root.rglob("*"):
+            if path.is_file() and not _left_out(path.relative_to(root.parent)):
+                yield path.relative_to(root.parent).as_posix(), path
+    # Looked for, and not imported: it loads the manifest where it lies.
+    settings = importlib.util.find_spec("celeryconfig")
+    if settings is not None and settings.origin is not None:
+        yield "celeryconfig.py", Path(settings.origin)
+    yield "fleet.toml", fleet.path
+    for name in sorted(_needed()):
+        for file in importlib.metadata.distribution(name).files or ():
+            place = Path(str(file))
+            # What lies outside, such as ../../../bin, is a command's.
+            if place.parts[0] != ".." and not _left_out(place):
+                yield place.as_posix(), Path(str(file.locate()))
+
+
+def _left_out(path: Path) -> bool:
+    return any(part in _LEFT_OUT for part in path.parts) or path.suffix in _SUFFIXES_LEFT_OUT
+
+
+def _needed() -> set[str]:
+    """Return the distributions that ours needs, itself left out, by their normal names."""
+    found: set[str] = set()
+    asked = [_DISTRIBUTION]
+    while asked:
+        for requirement in importlib.metadata.requires(asked.pop()) or ():
+            name = _wanted(requirement)
+            if name and name not in found | _THERE | _NOT_NEEDED:
+                found.add(name)
+                asked.append(name)
+    return found
+
+
+def _wanted(requirement: str) -> str:
+    """Return the name of what is required here and without extras, else ""."""
+    spec, _, marker = requirement.partition(";")
+    if "extra" in marker:
+        return ""
+    name = re.split(r"[\s\[<>=!~(]", spec.strip(), maxsplit=1)[0]
+    normal = re.sub(r"[-_.]+", "-", name).lower()
+    try:
+        importlib.metadata.distribution(normal)
+    except importlib.metadata.PackageNotFoundError:
+        # A marker (a platform, a Python) left it out of this environment.
+        return ""
+    return normal

@@ -1,0 +1,226 @@
+"""`ops local` as a person runs it: up, looked at, used and down, with nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.local.machine.processes import below, table
+from ops.local.running import began
+from tests.cloud.machines import Fleet, until
+
+# A dozen commands, each a process that imports boto3.
+pytestmark = pytest.mark.timeout(300)
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = 'name = "desk"\nregion = "eu-west-1"\n[queues.q]\ntasks = ["q.*"]\n'
+
+
+@dataclass
+class Desk:
+    """A folder with a manifest, and `ops` run in it."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".fleet-local"
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "ops", "local", *args]
+
+    def environ(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLEET_", "AWS_"))}
+        return {**clean, "PYTHONPATH": str(ROOT), **self.env}
+
+    def ops(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*args),
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    def ok(self, *args: str) -> str:
+        done = self.ops(*args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *args: str) -> Any:
+        return json.loads(self.ok(*args, "--json"))
+
+    def fleet(self) -> Fleet:
+        return Fleet(self.json("status")["url"], self.state)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    (tmp_path / "fleet.toml").write_text(MANIFEST)
+    desk = Desk(tmp_path)
+    try:
+        yield desk
+    finally:
+        desk.ops("down")
+
+
+def test_a_fleet_is_brought_up_used_and_ended(desk: Desk) -> None:
+    up = desk.json("up", "--short-hooks")
+    pid = up["pid"]
+    assert up["folder"] == str(desk.state)
+    # It outlives the command that started it, and a hang-up of its terminal.
+    assert os.getsid(pid) == pid
+    again = desk.ops("up")
+    assert again.returncode == 1
+    assert f"process {pid}" in again.stderr
+    assert "ops local down" in again.stderr
+
+    fleet = desk.fleet()
+    image = fleet.client("ssm").get_parameter(Name="/desk/image")["Parameter"]["Value"]
+    assert image.startswith("ami-")
+    fleet.template("desk-q", "#!/bin/sh\necho hello from $FLEET_ROOT\n")
+    fleet.group("desk-q", DesiredCapacity=2)
+    first, second = fleet.serving("desk-q", 2)
+
+    applied = desk.ops("run", "--", sys.executable, "-m", "ops", "queues", "apply", "--yes")
+    assert applied.returncode == 0, applied.stderr
+    status = desk.json("status")
+    assert {each["name"] for each in status["queues"]} >= {"desk-q", "desk-q-dlq"}
+    (group,) = status["groups"]
+    assert (group["name"], group["desired"], group["states"]) == ("desk-q", 2, {"InService": 2})
+    assert {each["id"] for each in status["nodes"]} == {first, second}
+    until(
+        "both machines", lambda: {n["machine"] for n in desk.json("status")["nodes"]} == {"running"}
+    )
+    shown = desk.ok("status")
+    assert first in shown
+    assert "2 InService" in shown
+
+    until("its output", lambda: "hello from" in desk.ok("logs", first, "--unit", "user-data"))
+    assert str(desk.state / "nodes" / first) in desk.ok("logs", first[-6:])
+    wrong = desk.ops("logs", first, "--unit", "nonesuch")
+    assert (wrong.returncode, "user-data" in wrong.stderr) == (2, True)
+    assert desk.ops("logs", "i-none").returncode == 2
+
+    pids = [pid, *below(pid, table())]
+    assert len(pids) >= 3
+    assert "processes ended" in desk.ok("down")
+    assert [each for each in pids if began(each) is not None] == []
+    assert "hello from" in desk.ok("logs", first)
+
+
+def test_where_nothing_is_up_down_does_nothing_and_status_says_so(desk: Desk) -> None:
+    assert desk.ok("down") == "nothing was up\n"
+    down = desk.ops("status")
+    assert (down.returncode, "ops local up" in down.stderr) == (3, True)
+    assert not desk.state.exists()
+
+
+def test_the_environment_leads_to_it_and_nowhere_else(desk: Desk) -> None:
+    url = desk.json("up")["url"]
+    desk.env = {"AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_SQS": "https://sqs.example"}
+    told = subprocess.run(
+        ["/bin/sh", "-c", f"{desk.ok('env')}\nenv"],
+        env=desk.environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for wanted in (
+        f"AWS_ENDPOINT_URL={url}",
+        "AWS_ACCESS_KEY_ID=local",
+        "AWS_REGION=eu-west-1",
+        f"FLEET_MANIFEST={desk.folder / 'fleet.toml'}",
+    ):
+        assert wanted in told
+    assert not [line for line in told if line.startswith(("AWS_PROFILE", "AWS_ENDPOINT_URL_SQS"))]
+    ran = desk.ops("run", "--", "/bin/sh", "-c", "echo $AWS_ENDPOINT_URL; exit 7")
+    assert (ran.returncode, ran.stdout) == (7, f"{url}\n")
+    assert desk.ops("run", "--", "no-such-program").returncode == 2
+
+
+def test_a_local_aws_that_was_killed_is_told_and_cleared(desk: Desk) -> None:
+    pid = desk.json("up")["pid"]
+    fleet = desk.fleet()
+    fleet.template("desk-q")
+    fleet.group("desk-q")
+    fleet.serving("desk-q", 1)
+    pids = [pid, *below(pid, table())]
+    os.killpg(pid, signal.SIGKILL)
+    until("its machines' end", lambda: all(began(each) is None for each in pids))
+    status = desk.ops("status")
+    assert (status.returncode, "ended by itself" in status.stderr) == (3, True)
+    assert desk.json("up")["pid"] != pid
+    assert (desk.state / "previous" / "nodes").is_dir()
+
+
+def test_an_interrupted_start_leaves_nothing(desk: Desk) -> None:
+    starting = subprocess.Popen(
+        desk.command("up"),
+        cwd=desk.folder,
+        env=desk.environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def server() -> set[int]:
+        return below(starting.pid, table())
+
+    (pid,) = until("its server", server)
+    starting.send_signal(signal.SIGINT)
+    _, said = starting.communicate(timeout=60)
+    assert starting.returncode == 130
+    assert "Traceback" not in said
+    assert began(pid) is None
+    assert desk.ops("status").returncode == 3
+
+
+def test_its_folder_can_be_elsewhere_and_its_port_is_checked(desk: Desk, tmp_path: Path) -> None:
+    desk.env = {"FLEET_LOCAL_DIR": str(tmp_path / "elsewhere")}
+    url = desk.json("up")["url"]
+    port = url.rpartition(":")[2]
+    assert (tmp_path / "elsewhere" / "aws.log").exists()
+    other = Desk(tmp_path / "other")
+    other.folder.mkdir()
+    (other.folder / "fleet.toml").write_text(MANIFEST)
+    taken = other.ops("up", "--port", port)
+    assert taken.returncode == 1
+    assert "expected a free port" in taken.stderr
+    assert other.ops("status").returncode == 3
+    assert desk.ops("up", "--boot", "soon").returncode == 2
+
+
+def test_a_log_is_followed_until_its_node_ends(desk: Desk) -> None:
+    desk.ok("up")
+    fleet = desk.fleet()
+    fleet.template("desk-q", "#!/bin/sh\nwhile sleep 0.1; do echo tick; done\n")
+    fleet.group("desk-q")
+    (id,) = fleet.serving("desk-q", 1)
+    following = subprocess.Popen(
+        desk.command("logs", id, "--unit", "user-data", "--follow")
+        if until("its log", (fleet.node(id) / "log" / "user-data.log").exists)
+        else [],
+        cwd=desk.folder,
+        env=desk.environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert following.stdout is not None
+    assert following.stdout.readline() == "==> user-data <==\n"
+    assert [following.stdout.readline() for _ in range(5)] == ["tick\n"] * 5
+    fleet.empty("desk-q")
+    assert set(following.stdout.read().split()) <= {"tick"}
+    assert following.wait(60) == 0
