@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 .PHONY: help demo test check types imports unit quick checkov bench lock clean
 
 help:
-	@echo "make demo    a fleet on this machine: real work, a kill, a drain, and the sums"
+	@echo "make demo    a fleet on this machine: from no node to no node, with losses, and the sums"
 	@echo "make test    format, lint, types, import rules and every test"
 	@echo "make unit    the pure tests alone"
 	@echo "make quick   what shows that this Python works: PYTHON=python3.13 VENV=.venv-3.13"
@@ -33,14 +33,11 @@ COMPILE = $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-ve
 
 # A test goes to whichever process is free; where a file's tests share servers, all of them do
 # (tests/conftest.py).
-PYTEST = $(BIN)/python -m pytest --dist loadfile
-# These compute; the others wait for half of their time, for leases, polls and drains.
-COMPUTING = -n 2
-WAITING = -n 3
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test: check types imports
-	$(PYTEST) $(COMPUTING) tests/unit tests/cloud tests/sqs
-	$(PYTEST) $(WAITING) tests/e2e
+	$(PYTEST) tests/unit tests/cloud tests/sqs
+	$(PYTEST) tests/e2e
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -58,7 +55,7 @@ unit: $(READY)
 # What shows that a Python works: everything pure, the broker, and a killed worker of each pool. What
 # only searches further, in cases that a Python does not change, is left to make test.
 quick: $(READY)
-	FLEET_QUICK=1 $(PYTEST) $(COMPUTING) tests/unit $(wildcard tests/cloud/test_engine*.py) \
+	FLEET_QUICK=1 $(PYTEST) tests/unit $(wildcard tests/cloud/test_engine*.py) \
 	  tests/e2e/test_crash.py \
 	  --deselect tests/unit/test_scaling_windows.py::test_whole_years_minute_by_minute
 

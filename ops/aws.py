@@ -72,6 +72,8 @@ _REFUSALS = {
     ),
 }
 DENIED_CODES = (
+    # what S3 says to a HEAD, whose answer has no body
+    "403",
     "AccessDenied",
     "AccessDeniedException",
     "UnauthorizedOperation",

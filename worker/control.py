@@ -124,7 +124,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short(path: Path) -> Iterator[str]:
     """Yield a path of a socket that fits: where its own is too long, through its folder's handle.
 
     Raises OSError where its name alone is too long, or its folder is not there.
@@ -144,8 +144,8 @@ def serve(path: Path, order: Callable[[Order], None], status: Callable[[], dict[
     path.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
-        with _short(path) as short:
-            server = _Server(short, order, status)
+        with short(path) as place:
+            server = _Server(place, order, status)
     finally:
         os.umask(before)
     threading.Thread(target=server.serve_forever, name="fleet-control", daemon=True).start()
@@ -161,8 +161,8 @@ def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(TIMEOUT_SECONDS)
-            with _short(path) as short:
-                client.connect(short)
+            with short(path) as place:
+                client.connect(place)
             client.sendall(json.dumps(request).encode() + b"\n")
             with client.makefile("rb") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline())

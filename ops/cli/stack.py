@@ -71,7 +71,8 @@ def apply(ops: Ops, queues: tuple[str, ...], yes: bool, as_json: bool) -> int:
         return _waits(proposals)
     if not as_json:
         _show(found, proposals, as_json=False)
-    with _telling(len(proposals)) as told:
+    # A new shared stack is made in two halves.
+    with _telling(len(proposals) + found.is_new) as told:
         done = apply_all(found, proposals, progress, told)
     return _end(found.fleet.name, done, as_json=as_json)
 
@@ -153,6 +154,11 @@ def _show(found: Stacks, proposals: Mapping[str, Proposal], *, as_json: bool) ->
         print_table(_COLUMNS, [[row[column] or "-" for column in _COLUMNS] for row in rows])
     for queue in left_over:
         say(f"{queue}: has a stack and is no longer in the manifest: ops stack destroy {queue}")
+    if found.is_behind:
+        say(
+            "the scaling engine and the forwarder have another manifest: ops stack apply, without "
+            "QUEUES, brings them this one"
+        )
     waiting_for = {one.waits_for for one in proposals.values() if one.waits_for}
     for name in sorted(waiting_for):
         say(f"{name} is not there yet: what the queues' stacks would create is read off them")
@@ -211,7 +217,8 @@ def _end(fleet: str, done: Applied, *, as_json: bool) -> int:
 def _confirm(fleet: str, stacks: Sequence[str], held: Sequence[str]) -> None:
     if not sys.stdin.isatty():
         raise OpsError("expected an answer, stdin is no terminal: add --yes", Exit.USAGE)
-    print_table(("delete",), [[name] for name in stacks])
+    for name in stacks:
+        say(f"delete {name}")
     for line in held:
         say(f"{line}: they are lost")
     if click.prompt(f"type {fleet} to delete these stacks", err=True) != fleet:

@@ -20,7 +20,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from ops.local.admin import App
 from ops.local.asked import Asked
 from ops.local.identity import caller_of
-from ops.local.resources_asked import conditions_of, resources_of
+from ops.local.resources_asked import conditions_of, operations_of, resources_of
 
 FILE: Final = "calls.jsonl"
 _ERROR: Final = re.compile(
@@ -35,6 +35,7 @@ class Call:
 
     `action` is as a policy names it (`sqs:SendMessage`). `via` is the service that called on the
     caller's behalf. `parameters` are names of resources and the like, nothing of their contents.
+    `operations` are what a transaction does: pairs of an action and the resource it is on.
     """
 
     at: float
@@ -48,8 +49,9 @@ class Call:
     status: int
     error: str = ""
     resources: tuple[str, ...] = ()
-    conditions: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str | list[str]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    operations: tuple[tuple[str, str], ...] = ()
 
 
 def calls(folder: Path) -> list[Call]:
@@ -59,7 +61,14 @@ def calls(folder: Path) -> list[Call]:
     except FileNotFoundError:
         return []
     return [
-        Call(**{**told, "resources": tuple(told["resources"])}) for told in map(json.loads, lines)
+        Call(
+            **{
+                **told,
+                "resources": tuple(told["resources"]),
+                "operations": tuple(map(tuple, told["operations"])),
+            }
+        )
+        for told in map(json.loads, lines)
     ]
 
 
@@ -121,6 +130,7 @@ class Record:
             resources=resources_of(question, DEFAULT_ACCOUNT_ID),
             conditions=conditions_of(question),
             parameters=_safe(question.parameters),
+            operations=operations_of(question, DEFAULT_ACCOUNT_ID),
         )
         text = json.dumps(asdict(line), default=str) + "\n"
         with self._lock:

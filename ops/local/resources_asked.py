@@ -46,6 +46,17 @@ _FORMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 _NO_REGION: Final = {"iam"}
 _ARNS: Final = {"Resource", "ResourceARN", "ResourceArn", "resourceArn"}
 _BATCHES: Final = {"RequestItems", "TransactItems"}
+#: The registry's partition key (`ops.registry.names`), and how a query asks for one.
+_PARTITION: Final = "fleet"
+_EQUALS: Final = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)")
+#: A transaction is allowed by what it does (Developer Guide, "Using IAM with DynamoDB
+#: transactions").
+_TRANSACTED: Final = {
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "Delete": "dynamodb:DeleteItem",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+}
 _DOCUMENTS: Final = re.compile(r".*Document.*")
 
 
@@ -76,9 +87,9 @@ def resources_of(question: Asked, account: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def conditions_of(question: Asked) -> dict[str, str]:
+def conditions_of(question: Asked) -> dict[str, str | list[str]]:
     """Return the condition keys that policies of a fleet use, as far as a request tells them."""
-    found = {"aws:RequestedRegion": question.region}
+    found: dict[str, str | list[str]] = {"aws:RequestedRegion": question.region}
     parameters = question.parameters
     for key, service, name in (
         ("cloudwatch:namespace", "cloudwatch", "Namespace"),
@@ -92,7 +103,38 @@ def conditions_of(question: Asked) -> dict[str, str]:
     for tag in parameters.get("Tags") or ():
         if isinstance(tag, Mapping) and {"Key", "Value"} <= set(tag):
             found[f"aws:RequestTag/{tag['Key']}"] = str(tag["Value"])
+    if question.service == "dynamodb":
+        leading = sorted(set(_leading(parameters)))
+        if leading:
+            found["dynamodb:LeadingKeys"] = leading
     return found
+
+
+def operations_of(question: Asked, account: str) -> tuple[tuple[str, str], ...]:
+    """Return what a transaction does to which table: pairs of an action and an ARN."""
+    if (question.service, question.operation) != ("dynamodb", "TransactWriteItems"):
+        return ()
+    prefix = f"arn:{_partition(question.region)}:dynamodb:{question.region}:{account}:table/"
+    return tuple(
+        (_TRANSACTED[kind], f"{prefix}{operation['TableName']}")
+        for item in question.parameters.get("TransactItems") or ()
+        for kind, operation in item.items()
+        if kind in _TRANSACTED
+    )
+
+
+def _leading(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the partition keys of items, where these are the fleet's name; no others' are told."""
+    items = [parameters.get("Key"), parameters.get("Item")]
+    for transacted in parameters.get("TransactItems") or ():
+        items += [each.get(name) for each in transacted.values() for name in ("Key", "Item")]
+    found = [item[_PARTITION] for item in items if isinstance(item, Mapping) and _PARTITION in item]
+    asked = _EQUALS.match(str(parameters.get("KeyConditionExpression", "")))
+    if asked is not None:
+        names = parameters.get("ExpressionAttributeNames") or {}
+        if names.get(asked[1], asked[1]) == _PARTITION:
+            found.append((parameters.get("ExpressionAttributeValues") or {}).get(asked[2], {}))
+    return [str(value["S"]) for value in found if "S" in value]
 
 
 def _in_s3(parameters: Mapping[str, Any]) -> tuple[str, ...]:

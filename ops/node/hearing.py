@@ -83,12 +83,11 @@ class Ear:
                         f"{path}: expected no other agent of this queue here, found one that "
                         "answers: end it first"
                     )
-            if len(os.fsencode(path)) > control.PATH_AT_MOST_BYTES:
-                raise OSError(f"its path is longer than {control.PATH_AT_MOST_BYTES} bytes")
             path.unlink(missing_ok=True)
             before = os.umask(0o177)
             try:
-                server = _Server(str(path), _Handler)
+                with control.short(path) as place:
+                    server = _Server(place, _Handler)
             finally:
                 os.umask(before)
         except OSError as error:

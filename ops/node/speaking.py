@@ -57,7 +57,8 @@ def due(speech: Speech, word: Word, now: float) -> bool:
     if now >= speech.word.due:
         return True
     said = speech.said
-    news = said is not None and ((word.idle and not said.idle) or (word.paused and not said.paused))
+    # Either way: a node that says it is paused without being asked is not counted on.
+    news = said is not None and ((word.idle and not said.idle) or word.paused != said.paused)
     return news and speech.word.failures == 0
 
 

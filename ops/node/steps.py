@@ -143,7 +143,8 @@ def _of_registry(
         return [], memory
     if sight.withdrawing:
         return [Withdraw()], memory
-    if memory.gone_at is not None:
+    # Only who has registered can leave: of an agent that was killed the next one does both.
+    if memory.gone_at is not None and speech.heard_at is not None:
         return ([Leave()] if now >= speech.leave.due else []), memory
     word = rolls.word(
         memory.roll,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ops.aws import aws_errors
@@ -32,7 +34,7 @@ def put(s3: S3Client, bucket: str, artifact: Artifact) -> bool:
             "found other contents under this name: give it another with --release"
         )
     digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
-    with aws_errors(f"putting {key} into {bucket}", service="s3"):
+    with _calls(f"putting {key} into {bucket}", bucket):
         s3.put_object(
             Bucket=bucket,
             Key=key,
@@ -46,7 +48,7 @@ def put(s3: S3Client, bucket: str, artifact: Artifact) -> bool:
 
 def make_current(s3: S3Client, bucket: str, pointer: Pointer) -> None:
     """Have nodes that start from now on run this release. Raises OpsError."""
-    with aws_errors(f"putting {CURRENT} into {bucket}", service="s3"):
+    with _calls(f"putting {CURRENT} into {bucket}", bucket):
         s3.put_object(
             Bucket=bucket, Key=CURRENT, Body=pointer.text(), ContentType="application/json"
         )
@@ -57,7 +59,7 @@ def current(s3: S3Client, bucket: str) -> Pointer | None:
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
-        with aws_errors(f"reading {CURRENT} in {bucket}", service="s3"):
+        with _calls(f"reading {CURRENT} in {bucket}", bucket):
             try:
                 body = s3.get_object(Bucket=bucket, Key=CURRENT)["Body"]
             except ClientError as error:
@@ -71,11 +73,27 @@ def current(s3: S3Client, bucket: str) -> Pointer | None:
         ) from error
 
 
+@contextmanager
+def _calls(doing: str, bucket: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    with aws_errors(doing, service="s3"):
+        try:
+            yield
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "NoSuchBucket":
+                raise
+            raise OpsError(
+                f"s3://{bucket}: expected the fleet's artifact bucket, found none: it comes with "
+                "the shared stack: ops stack apply --yes"
+            ) from error
+
+
 def _sha256_of(s3: S3Client, bucket: str, key: str) -> str | None:
     """Return the hash a release was put with, "" where it has none, None where it is absent."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    with aws_errors(f"reading {key} in {bucket}", service="s3"):
+    with _calls(f"reading {key} in {bucket}", bucket):
         try:
             return s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256", "")
         except ClientError as error:

@@ -19,8 +19,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ops.scaling.burst_table import EDGES, met, needed, served
 
@@ -42,8 +41,7 @@ def exposed_seconds(boot: float, start_within: float, tick: float) -> float:
     return max(0.0, boot + tick - start_within)
 
 
-@dataclass(frozen=True, slots=True)
-class Bursts:
+class Bursts(NamedTuple):
     """A decaying record of growth, of bounded size; a value, changed by making a new one.
 
     `weights` holds for each window the tasks by the growth they met: none, then between one edge

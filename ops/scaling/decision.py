@@ -93,7 +93,7 @@ class Situation:
             tuple(self.actions),
             one_line(f"{self._done() or 'hold'}: {self._reason(bounds)}"),
             self.wishes,
-            tuple(one_line(caution) for caution in self.cautions),
+            tuple(map(one_line, self.cautions)),
         )
 
     def _done(self) -> str:

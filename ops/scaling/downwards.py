@@ -36,6 +36,8 @@ def pause(situation: Situation, keep: int) -> None:
 def end(situation: Situation, resumed: dict[str, int]) -> None:
     """End the idle nodes that are not worth holding any longer."""
     group, memory, now = situation.group, situation.memory, situation.now
+    if not situation.standing.draining:
+        return
     idle = [node for node in to_end(situation.standing, now) if node.id not in resumed]
     if not idle or situation.stale("counts", "group", "nodes"):
         return

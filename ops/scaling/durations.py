@@ -37,19 +37,20 @@ class Durations:
         `weight` is how many each stands for, where only some of them are told.
         """
         counts, total, mean = self.counts, self.total, self.seconds
-        share = weight / _MEMORY
+        pending, share = self._pending, weight / _MEMORY
         fading = 1.0
         for ended_at, took in completions:
             seconds = took if took > 0 else 0.0  # a node's clock may have been set back meanwhile
             fading *= 1 + share
             counts[bucket_of(seconds)] += weight * fading
             total += 1
-            mean += (seconds - mean) * max(share, 1.0 / total)
-            self._pending.append((group_of(ended_at - seconds), seconds, weight))
+            part = 1.0 / total
+            mean += (seconds - mean) * (part if part > share else share)
+            pending.append((group_of(ended_at - seconds), seconds, weight))
         self.total, self.seconds = total, mean
         if fading > 1.0:
             self.counts = [count / fading for count in counts]
-        del self._pending[:-_PENDING_AT_MOST]
+        del pending[:-_PENDING_AT_MOST]
 
     def outlook(
         self, now: float, running: Running, ages: Mapping[int, float] | None = None

@@ -23,7 +23,7 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     nodes, group = snapshot.nodes.value, snapshot.group.value
     begun, begun_by = 0, memory.begun
     if nodes is not None:
-        begun, begun_by = _words(snapshot.now, nodes, memory)
+        begun, begun_by = _words(snapshot.now, nodes, _gone(nodes, group), memory)
         if memory.resumed:
             resumed = memory.resumed
             memory.resumed = {node: resumed[node] for node in begun_by if node in resumed}
@@ -56,30 +56,43 @@ def loss_rate(memory: Memory) -> float:
     return memory.losses / max(memory.node_seconds, _DAY)
 
 
-def _words(now: float, nodes: tuple[Node, ...], memory: Memory) -> tuple[int, dict[str, int]]:
+def _gone(nodes: tuple[Node, ...], group: Group | None) -> frozenset[str]:
+    """Return the nodes whose instance is gone, or going: what they said last holds no more."""
+    if group is None:
+        return frozenset()
+    here = {one.id for one in group.instances if one.lifecycle in _HERE}
+    return frozenset(node.id for node in nodes if node.id not in here)
+
+
+def _words(
+    now: float, nodes: tuple[Node, ...], gone: frozenset[str], memory: Memory
+) -> tuple[int, dict[str, int]]:
     """Take in what the nodes say of their tasks, in one pass.
 
     Return how many tasks began since the counts were last known, and by node how many ever did.
     """
     busy = receiving = begun = 0
     new: list[tuple[float, float]] = []
-    ended: dict[str, float] = {}
-    begun_by: dict[str, int] = {}
+    begun_before, begun_by = memory.begun, dict[str, int]()
+    ended_before, ended = memory.ended, dict[str, float]()
     for node in nodes:
-        id, recent = node.id, node.recent
+        id, recent, count = node.id, node.recent, node.begun
         busy += node.busy
-        if node.wanted is Wanted.RUN:
+        if node.wanted is _RUN and id not in gone:
             receiving += node.busy
-        before, begun_by[id] = memory.begun.get(id, 0), node.begun
-        begun += node.begun - before if node.begun >= before else node.begun
-        since = memory.ended.get(id, 0.0)
+        before = begun_before.get(id, 0)
+        begun += count - before if count >= before else count
+        begun_by[id] = count
+        since = ended_before.get(id, 0.0)
         if recent:
-            # The new ones are the last few.
-            known = len(recent)
-            while known and recent[known - 1][0] > since:
-                known -= 1
-            new += recent[known:]
-            since = recent[-1][0]
+            last = recent[-1][0]
+            if last > since:
+                # The new ones are the last few.
+                known = len(recent) - 1
+                while known and recent[known - 1][0] > since:
+                    known -= 1
+                new += recent[known:]
+            since = last
         if since:
             ended[id] = since
     memory.ended = ended
@@ -126,4 +139,5 @@ def _instances(snapshot: QueueSnapshot, group: Group, memory: Memory) -> None:
             del first_seen[one]
 
 
-_HERE = (Lifecycle.PENDING, Lifecycle.IN_SERVICE)
+_HERE = (Lifecycle.IN_SERVICE, Lifecycle.PENDING)
+_RUN = Wanted.RUN

@@ -17,6 +17,8 @@ from ops.registry.names import MEMORY_AT_MOST_BYTES
 from ops.scaling.memory import Memory, MemoryUnreadable
 from ops.scaling.tick import QueueTick, written_down
 
+#: What the note begins with that a queue starts anew: made on the way to deciding, and not by it.
+NONE_STORED: Final = "the registry holds no memory of it, it starts with an empty one: "
 #: The least time between two writes of a queue's memory that come with no action.
 NODES_SECONDS: Final = 60.0
 #: The same where no node came or went.
@@ -149,7 +151,7 @@ def read(stored: str | None) -> tuple[Memory, str]:
     try:
         return Memory.from_text(unpacked(stored)), ""
     except (MemoryUnreadable, ArithmeticError, LookupError, RecursionError) as error:
-        return Memory(), f"starts with an empty memory: {str(error)[:300]}"
+        return Memory(), f"{NONE_STORED}{str(error)[:300]}"
 
 
 def packed(text: str) -> str:

@@ -11,6 +11,7 @@ from ops.scaling.codec import encode
 from ops.scaling.decision import Decision
 from ops.scaling.journal import decision_text, dumps
 from ops.scaling.journal_reader import Gap, NotALine, OtherVersion, Reader, Recorded, queue_of
+from ops.scaling.memories import NONE_STORED
 from ops.scaling.memory import Memory, MemoryUnreadable
 from ops.scaling.tick import QueueTick, decided, take_back
 
@@ -141,9 +142,9 @@ class _Memories:
 
 def _alike(recorded: Recorded, again: QueueTick) -> bool:
     now = recorded.snapshot.now
-    return recorded.notes == again.notes and decision_text(recorded.decision, now) == decision_text(
-        again.decision, now
-    )
+    notes = tuple(note for note in recorded.notes if not note.startswith(NONE_STORED))
+    before, after = (decision_text(each.decision, now) for each in (recorded, again))
+    return notes == again.notes and before == after
 
 
 def _note(found: Replayed, number: int, error: NotALine) -> None:

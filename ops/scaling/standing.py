@@ -21,8 +21,13 @@ PATIENCE: Final = 3.0
 HEARS_WITHIN_SECONDS: Final = 60.0
 #: A termination that was claimed has had this long to happen.
 CLAIM_SECONDS: Final = ABANDONED_AFTER_SECONDS
-#: The item of a node whose instance is gone is kept this long after its last word.
+#: The item of a node whose instance is gone is kept this long after its last word, unless its end
+#: was claimed: one that has just registered may not be in the group's list yet.
 GONE_SECONDS: Final = 600.0
+
+# Looked up once, and not for every node: that is slow in an Enum.
+_PENDING, _LEAVING, _WARM = Lifecycle.PENDING, Lifecycle.LEAVING, Lifecycle.WARM
+_PAUSE = Wanted.PAUSE
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class Standing:
     silent: list[tuple[str, str]] = field(default_factory=list)
     """To be replaced: the instance, and why."""
     gone: list[str] = field(default_factory=list)
-    """Items whose instance has left the group long ago."""
+    """Items whose instance has left the group: long ago, or as it was told to."""
     warm: int = 0
     protected: frozenset[str] = frozenset()
     pending: frozenset[str] = frozenset()
@@ -117,14 +122,14 @@ def stand(
     protected, pending = [], []
     present = 0
     for instance in group.instances:
-        node = known.pop(instance.id, None)
+        node, lifecycle = known.pop(instance.id, None), instance.lifecycle
         if instance.protected:
             protected.append(instance.id)
-        if instance.lifecycle is Lifecycle.WARM:
+        if lifecycle is _WARM:
             standing.warm += 1
-        elif instance.lifecycle is not Lifecycle.LEAVING:
+        elif lifecycle is not _LEAVING:
             present += 1
-            if instance.lifecycle is Lifecycle.PENDING:
+            if lifecycle is _PENDING:
                 pending.append(instance.id)
             if node is not None:
                 _place(standing, node, instance, now, memory)
@@ -133,7 +138,12 @@ def stand(
                 _place_unheard(standing, instance, since, now, boot)
     standing.protected, standing.pending = frozenset(protected), frozenset(pending)
     standing.coming = max(0, group.desired - present)
-    standing.gone = sorted(node.id for node in known.values() if now - node.said_at > GONE_SECONDS)
+    standing.gone = sorted(
+        node.id
+        for node in known.values()
+        # What was claimed was in the group, and says and receives nothing more: it was ended.
+        if node.claimed_at is not None or now - node.said_at > GONE_SECONDS
+    )
     return standing
 
 
@@ -158,7 +168,7 @@ def _place_unheard(
 ) -> None:
     waited = now - since
     # What is still pending is its group's business, and may have no id of its own yet.
-    if instance.lifecycle is Lifecycle.PENDING or waited <= max(SILENT_SECONDS, PATIENCE * boot):
+    if instance.lifecycle is _PENDING or waited <= max(SILENT_SECONDS, PATIENCE * boot):
         standing.booting.append((instance.id, since))
     else:
         standing.silent.append((instance.id, f"launched {waited:.0f} s ago, has never spoken"))
@@ -170,13 +180,17 @@ def _place(standing: Standing, node: Node, instance: Instance, now: float, memor
             why = f"its end was claimed {now - node.claimed_at:.0f} s ago"
             standing.silent.append((node.id, why))
     elif now - node.said_at > SILENT_SECONDS:
-        if instance.lifecycle is Lifecycle.PENDING:
+        if instance.lifecycle is _PENDING:
             standing.booting.append((node.id, now))
         else:
             standing.silent.append((node.id, f"has not spoken for {now - node.said_at:.0f} s"))
-    elif node.wanted is Wanted.PAUSE:
+    elif node.wanted is _PAUSE:
         standing.draining.append(node)
     elif node.paused and now - memory.resumed.get(node.id, 0.0) > HEARS_WITHIN_SECONDS:
-        standing.held.append(node)
+        if instance.lifecycle is _PENDING:
+            # Its first word is said before it has heard whether it may receive.
+            standing.booting.append((node.id, memory.first_seen.get(node.id, now)))
+        else:
+            standing.held.append(node)
     else:
         standing.up.append(node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ops.scaling.window_times import day_of
 from ops.scaling.window_words import words
@@ -33,8 +33,7 @@ class InForce:
     """Each window in force and what it sets, on one line; empty where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The bounds of a queue at a moment: its nodes' own, narrowed by the windows in force."""
 
     minimum: int
@@ -70,9 +69,9 @@ def next_change(windows: Sequence[Window], now: float) -> float | None:
 
 def bounds_at(settings: Settings, now: float) -> Bounds:
     """Return the bounds of a queue at `now`. A window narrows its nodes' bounds, never widens."""
-    if not settings.windows:
+    found = in_force(settings.windows, now) if settings.windows else _NONE
+    if found is _NONE:
         return Bounds(min(settings.minimum, settings.maximum), settings.maximum)
-    found = in_force(settings.windows, now)
     maximum = _smallest((settings.maximum, found.maximum)) or 0
     floor = _largest((settings.minimum, found.minimum, found.desired)) or 0
     return Bounds(min(floor, maximum), maximum, found.why)

@@ -144,14 +144,17 @@ def first_failure(events: Sequence[Mapping[str, Any]]) -> str:
     """Return the event that made an operation fail, in words: the first that failed by itself.
 
     `events` are DescribeStackEvents', newest first. What was only cancelled because of it is
-    passed over. Empty where none failed.
+    passed over. Where no resource failed it is why the stack was rolled back; empty where it was
+    not.
     """
+    turned = ""
     for event in reversed(events):
-        if not str(event.get("ResourceStatus", "")).endswith("_FAILED"):
-            continue
+        status = str(event.get("ResourceStatus", ""))
         reason = " ".join(str(event.get("ResourceStatusReason", "")).split())
-        if "cancelled" in reason.lower():
-            continue
         kind = str(event.get("ResourceType", "")).removeprefix("AWS::")
-        return f"{event['LogicalResourceId']} ({kind}): {reason or event['ResourceStatus']}"
-    return ""
+        text = f"{event['LogicalResourceId']} ({kind}): {reason or status}"
+        if status.endswith("_FAILED") and "cancelled" not in reason.lower():
+            return text
+        if "ROLLBACK" in status and reason and not turned:
+            turned = text
+    return turned

@@ -34,6 +34,11 @@ _IMPORTED_BY: Final = {
 }
 
 
+_TABLE: Final = "AWS::DynamoDB::Table"
+#: Of a table, what may be set to what it is: the time to live and the key are refused then.
+_SET_AGAIN: Final = frozenset({"PointInTimeRecoverySpecification", "Tags"})
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What the stacks take from the account they are put into."""
@@ -94,11 +99,16 @@ class StackPlan:
         """Return the plan of these resources alone, without outputs: what an import is made of.
 
         An import creates nothing beside what it imports. What can be imported refers to no other
-        resource. Raises KeyError for a resource that is not importable.
+        resource. An import changes nothing either, and takes the template's word for what is there:
+        it has the properties alone that cannot differ, and the update after it sets the others.
+        Raises KeyError for a resource that is not importable.
         """
         kept = {name: self.template["Resources"][name] for name in sorted(resources)}
         alone = {
-            name: {key: value for key, value in resource.items() if key != "DependsOn"}
+            name: {
+                **{key: value for key, value in resource.items() if key != "DependsOn"},
+                "Properties": _bare(resource),
+            }
             for name, resource in kept.items()
         }
         whole = {key: value for key, value in self.template.items() if key != "Outputs"}
@@ -176,6 +186,14 @@ def _group(fleet: Fleet, one: Queue, account: Account) -> dict[str, Any]:
             },
         }
     return document
+
+
+def _bare(resource: Mapping[str, Any]) -> dict[str, Any]:
+    kind, properties = resource["Type"], resource["Properties"]
+    if kind == _TABLE:
+        return {key: value for key, value in properties.items() if key not in _SET_AGAIN}
+    _, own = _IMPORTED_BY[kind]
+    return {own: properties[own]}
 
 
 def _subscriptions(addresses: Collection[str]) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def detect(client: CloudFormationClient, stack: str) -> tuple[Drift, ...]:
                 f"{stack}: expected to compare it, CloudFormation could not: "
                 f"{state.get('DetectionStatusReason', 'no reason given')}"
             )
-        return tuple(drift for found in _drifted(client, stack) for drift in _read(stack, found))
+        return tuple(
+            drift for found in _drifted(client, stack) for drift in differences(stack, found)
+        )
 
 
 def _drifted(client: CloudFormationClient, stack: str) -> Iterator[Mapping[str, Any]]:
@@ -78,7 +80,8 @@ def _drifted(client: CloudFormationClient, stack: str) -> Iterator[Mapping[str, 
         more = {"NextToken": page["NextToken"]}
 
 
-def _read(stack: str, found: Mapping[str, Any]) -> Iterator[Drift]:
+def differences(stack: str, found: Mapping[str, Any]) -> Iterator[Drift]:
+    """Return what an entry of DescribeStackResourceDrifts says, a line a property."""
     resource, kind = found["LogicalResourceId"], found["ResourceType"]
     if found["StackResourceDriftStatus"] == "DELETED":
         yield Drift(stack, resource, kind)

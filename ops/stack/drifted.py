@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ops import aws
-from ops.errors import OpsError
+from ops.errors import Exit, OpsError
 from ops.stack.changes import ABSENT
 from ops.stack.drift import Drift, detect
 from ops.stack.there import read_there
@@ -26,8 +26,15 @@ def drifted(fleet: Fleet, only: Sequence[str], progress: Progress) -> list[Drift
     ]
     chosen = sorted(one.name for one in there if not only or one.queue in only)
     if missing := set(only) - {one.queue for one in there}:
+        known = ", ".join(sorted(one.queue for one in there if one.queue)) or "none"
         raise OpsError(
-            f"{', '.join(sorted(missing))}: expected a stack, found none: ops stack apply --yes"
+            f"expected queues that have a stack ({known}), got {', '.join(sorted(missing))}: "
+            "choose among them, or make theirs: ops stack apply --yes",
+            Exit.USAGE,
+        )
+    if not chosen:
+        raise OpsError(
+            f"{fleet.name}: expected stacks, found none: ops stack apply --yes", Exit.DRIFTED
         )
     with progress("comparing", len(chosen)) as step:
         found = ask_all({name: partial(detect, client, name) for name in chosen}, step)

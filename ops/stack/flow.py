@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -89,6 +90,12 @@ class Stacks:
         """Whether the shared stack is not there yet: a queue's can then not be asked about."""
         return self.shared is not None and self.there.status(self.shared.name) in ABSENT
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether only queues were asked for, and the Lambdas have another manifest than this."""
+        there = self.there.stacks.get(names.shared_stack(self.fleet.name))
+        return self.shared is None and there is not None and there.code != self.code.key
+
     def left_over(self) -> tuple[str, ...]:
         """Return the queues that have a stack and are no longer in the manifest."""
         return self.there.queues_beside(self.fleet.queues)
@@ -96,20 +103,31 @@ class Stacks:
     def propose(self, progress: Progress) -> dict[str, Proposal]:
         """Ask CloudFormation what would change, by stack. Raises OpsError."""
         asked = [plan for plan in self.plans if not self.is_new or plan is self.shared]
-        with progress("asking CloudFormation", len(asked)) as step:
-            proposals = ask_all({p.name: partial(self.ask, p) for p in asked}, step)
+        made: list[Proposal] = []
+        try:
+            with progress("asking CloudFormation", len(asked)) as step:
+                proposals = ask_all({p.name: partial(self._asked, p, made) for p in asked}, step)
+        except OpsError:
+            # What stopped the questions may stop this as well; the first is what is to be told.
+            with contextlib.suppress(OpsError):
+                self.withdraw(made, progress)
+            raise
         for plan in self.plans:
             if plan not in asked:
                 check_status(plan.name, self.there.status(plan.name))
                 proposals[plan.name] = self._read_off(plan)
         return proposals
 
-    def ask(self, plan: StackPlan) -> Proposal:
-        """Ask CloudFormation what would change in one stack. Raises OpsError."""
+    def ask(self, plan: StackPlan, *, bucket: bool) -> Proposal:
+        """Ask CloudFormation what would change in one stack. Raises OpsError.
+
+        `bucket` says whether there is one for a template that is too large to be sent.
+        """
         status = self.there.status(plan.name)
-        put = None if self.is_new else self.bucket.put_template
+        imports = self.finder.existing(plan) if status in ABSENT else {}
+        put = self.bucket.put_template if bucket else None
         proposal = propose(self.client, plan, status=status, put_template=put)
-        return self._with_imports(plan, proposal)
+        return replace(proposal, changes=as_imports(proposal.changes, imports), imports=imports)
 
     def withdraw(self, proposals: Iterable[Proposal], progress: Progress) -> None:
         """Remove change sets that nobody is to execute. Raises OpsError."""
@@ -119,17 +137,15 @@ class Stacks:
 
     def _read_off(self, plan: StackPlan) -> Proposal:
         """Return what a queue's stack would create, while the shared one is not there to ask."""
-        proposal = Proposal(
+        imports = self.finder.existing(plan)
+        return Proposal(
             plan.name,
             new=True,
-            changes=from_resources(resolved(plan, self.account)),
+            changes=as_imports(from_resources(resolved(plan, self.account)), imports),
             waits_for=names.shared_stack(self.fleet.name),
+            imports=imports,
         )
-        return self._with_imports(plan, proposal)
 
-    def _with_imports(self, plan: StackPlan, proposal: Proposal) -> Proposal:
-        """Return it with what is there already, which a new stack must not collide with."""
-        if not proposal.new:
-            return proposal
-        imports = self.finder.existing(plan)
-        return replace(proposal, changes=as_imports(proposal.changes, imports), imports=imports)
+    def _asked(self, plan: StackPlan, made: list[Proposal]) -> Proposal:
+        made.append(self.ask(plan, bucket=not self.is_new))
+        return made[-1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import io
 import platform
 import re
@@ -84,10 +83,6 @@ def _files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
         for path in root.rglob("*"):
             if path.is_file() and not _left_out(path.relative_to(root.parent)):
                 yield path.relative_to(root.parent).as_posix(), path
-    # Looked for, and not imported: it loads the manifest where it lies.
-    settings = importlib.util.find_spec("celeryconfig")
-    if settings is not None and settings.origin is not None:
-        yield "celeryconfig.py", Path(settings.origin)
     yield "fleet.toml", fleet.path
     for name in sorted(_needed()):
         for file in importlib.metadata.distribution(name).files or ():

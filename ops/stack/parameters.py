@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from ops.stack.compose import Account
     from worker.fleet import Fleet, Queue
 
-#: A hook's own bounds (EC2 Auto Scaling API Reference, LifecycleHook, HeartbeatTimeout).
-_HOOK_AT_LEAST: Final = timedelta(seconds=30)
+#: A hook's own bound (EC2 Auto Scaling API Reference, LifecycleHook, HeartbeatTimeout).
 _HOOK_AT_MOST: Final = timedelta(seconds=7200)
+#: A node that is given up is launched again: what is only slow once would be so without end.
+_JOIN_AT_LEAST: Final = timedelta(minutes=5)
 
 _MEMORY_UNLESS_SAID_MIB: Final = 2048
 
@@ -86,14 +87,14 @@ def of_group(fleet: Fleet, queue: Queue) -> dict[str, str]:
     """Return the parameters of a queue whose nodes are instances."""
     nodes = queue.nodes
     # Twice what it should take: a launch that is slow once is no reason to end it.
-    join = max(nodes.heartbeat, 2 * nodes.boot)
+    join = max(_JOIN_AT_LEAST, nodes.heartbeat, 2 * nodes.boot)
     return {
         "MinNodes": str(nodes.min),
         "MaxNodes": str(nodes.max),
         "Image": names.image_parameter(fleet),
         "DiskGib": str(math.ceil(nodes.disk / (1 << 30))),
         "Rebalance": "true" if nodes.rebalance else "false",
-        "JoinSeconds": _seconds(min(max(join, _HOOK_AT_LEAST), _HOOK_AT_MOST)),
+        "JoinSeconds": _seconds(min(join, _HOOK_AT_MOST)),
         "LeaveSeconds": _seconds(nodes.heartbeat),
         "WarmPool": str(nodes.warm_pool),
         "Predict": _yes(queue.scaling.predict == "aws"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.aws import aws_errors
@@ -100,21 +102,40 @@ def propose(
             **more,
         )
     name = str(made["Id"])
-    changes = _made(client, plan.name, name)
+    proposal = Proposal(plan.name, new, (), name)
+    try:
+        changes = _made(client, plan.name, name)
+    except OpsError:
+        with contextlib.suppress(OpsError):
+            discard(client, proposal)
+        raise
     if changes is None:
-        discard(client, Proposal(plan.name, new, (), name))
+        discard(client, proposal)
         return Proposal(plan.name, new)
-    return Proposal(plan.name, new, changes, name)
+    return replace(proposal, changes=changes)
 
 
 def discard(client: CloudFormationClient, proposal: Proposal) -> None:
-    """Remove a change set, and the empty stack that a new one's began. Raises OpsError."""
+    """Remove a change set, and the empty stack that a new one's began. Raises OpsError.
+
+    The stack is gone then: its name may be taken anew.
+    """
     if not proposal.change_set:
         return
+    pause, until = _FIRST_LOOK_SECONDS, time.monotonic() + _CHANGE_SET_SECONDS
     with aws_errors(f"withdrawing the proposal for {proposal.stack}", service="cloudformation"):
         client.delete_change_set(ChangeSetName=proposal.change_set, StackName=proposal.stack)
-        if proposal.new:
-            client.delete_stack(StackName=proposal.stack)
+        if not proposal.new:
+            return
+        client.delete_stack(StackName=proposal.stack)
+    while (status := status_of(client, proposal.stack)) and time.monotonic() < until:
+        if not status.endswith("_IN_PROGRESS"):
+            raise OpsError(
+                f"{proposal.stack}: expected the empty stack to be deleted, it is {status}: "
+                "remove it with ops stack destroy"
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
 
 
 def _made(client: CloudFormationClient, stack: str, name: str) -> tuple[Change, ...] | None:
@@ -128,7 +149,6 @@ def _made(client: CloudFormationClient, stack: str, name: str) -> tuple[Change, 
         if status == "FAILED" and is_nothing(reason):
             return None
         if status == "FAILED":
-            discard(client, Proposal(stack, new=False, change_set=name))
             raise OpsError(f"{stack}: expected a change set, CloudFormation refused it: {reason}")
         if time.monotonic() > until:
             raise OpsError(

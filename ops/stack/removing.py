@@ -52,7 +52,7 @@ class Removal:
                 "choose among them",
                 Exit.USAGE,
             )
-        chosen = list(only) or sorted(found)
+        chosen = list(dict.fromkeys(only)) or sorted(found)
         sqs = aws.sqs(fleet)
         counted = [name for queue in chosen for name in names.queues_of(fleet.name, queue)]
         if not only:

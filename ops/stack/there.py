@@ -10,6 +10,7 @@ from ops.aws import aws_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 _NAME_TAG = "fleet:name"
 _QUEUE_TAG = "fleet:queue"
@@ -17,11 +18,15 @@ _QUEUE_TAG = "fleet:queue"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack as CloudFormation has it; `queue` is "" for the shared one."""
+    """A stack as CloudFormation has it; `queue` is "" for the shared one.
+
+    `code` is the key of the Lambdas' code in the artifact bucket, "" but for the shared one.
+    """
 
     name: str
     status: str
     queue: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +58,13 @@ def read_there(client: CloudFormationClient, fleet: str) -> There:
                 tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
                 if tags.get(_NAME_TAG) == fleet:
                     name = one["StackName"]
-                    stacks[name] = Stack(name, one["StackStatus"], tags.get(_QUEUE_TAG, ""))
+                    queue = tags.get(_QUEUE_TAG, "")
+                    stacks[name] = Stack(name, one["StackStatus"], queue, _code(one))
     return There(stacks)
+
+
+def _code(stack: StackTypeDef) -> str:
+    given = stack.get("Parameters", [])
+    return next(
+        (one.get("ParameterValue", "") for one in given if one["ParameterKey"] == "Code"), ""
+    )

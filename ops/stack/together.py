@@ -22,10 +22,11 @@ Stop = threading.Event
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who hears of it: how each ended, and at any time what is under way."""
+    """Who hears of it: how each ended, and at any time what is under way and was ever begun."""
 
     hear: Callable[[Ended], None]
     going: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
 
 
 def ask_all(
@@ -57,12 +58,13 @@ def work_all(
     def attempt(name: str, do: Callable[[Stop], Ended]) -> Ended | None:
         if failed.is_set() or stop.is_set():
             return None
+        told.begun.add(name)
         told.going.add(name)
         try:
             ended = do(stop)
         except OpsError as error:
             ended = Ended(name, "", str(error))
-        if not stop.is_set():
+        if not ended.status.endswith("_IN_PROGRESS"):
             told.going.discard(name)
         if not ended.well:
             failed.set()

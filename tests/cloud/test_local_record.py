@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from ops.local.aws import local_aws
 from ops.local.identity import OPERATOR, Caller, caller_of, key_of
 from ops.local.record import FILE, Call, calls
-from tests.cloud.local_stacks import REGION, admin, client
+from tests.cloud.local_stacks import REGION, admin, client, until
 
 ARN = f"arn:aws:{{}}:{REGION}:123456789012:"
 Recorded = tuple[str, Path]
@@ -29,9 +29,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 def last(recorded: Recorded, service: str, call: Callable[[Any], Any]) -> Call:
     url, folder = recorded
     made = client(url, service, key=key_of("media-node", "i-1"))
+    before = len(calls(folder))
     with contextlib.suppress(ClientError):
         call(made)
-    return calls(folder)[-1]
+    # A line is written after its answer.
+    found: Call = until(lambda: calls(folder)[before:] or None, "its line")[-1]
+    return found
 
 
 CASES: list[tuple[str, Callable[[Any], Any], str, tuple[str, ...]]] = [
@@ -170,6 +173,60 @@ def test_condition_keys_are_told(recorded: Recorded) -> None:
     assert found.conditions["cloudwatch:namespace"] == "Fleet"
     found = last(recorded, "s3", lambda c: c.list_objects_v2(Bucket="b", Prefix="releases/"))
     assert found.conditions["s3:prefix"] == "releases/"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.get_item(TableName="t", Key={"fleet": {"S": "media"}, "item": {"S": "secret"}}),
+        lambda c: c.put_item(TableName="t", Item={"fleet": {"S": "media"}}),
+        lambda c: c.query(
+            TableName="t",
+            KeyConditionExpression="#fleet = :fleet AND #item < :item",
+            ExpressionAttributeNames={"#fleet": "fleet", "#item": "item"},
+            ExpressionAttributeValues={":fleet": {"S": "media"}, ":item": {"S": "secret"}},
+        ),
+        lambda c: c.query(
+            TableName="t",
+            KeyConditionExpression="fleet=:fleet",
+            ExpressionAttributeValues={":fleet": {"S": "media"}},
+        ),
+    ],
+)
+def test_the_fleet_whose_items_are_asked_for_is_told(
+    recorded: Recorded, call: Callable[[Any], Any]
+) -> None:
+    assert last(recorded, "dynamodb", call).conditions["dynamodb:LeadingKeys"] == ["media"]
+
+
+def test_another_partition_key_is_nobodys_to_know(recorded: Recorded) -> None:
+    found = last(recorded, "dynamodb", lambda c: c.get_item(TableName="t", Key={"id": {"S": "x"}}))
+    assert "dynamodb:LeadingKeys" not in found.conditions
+
+
+def test_a_transaction_is_told_by_what_it_does(recorded: Recorded) -> None:
+    at = {"fleet": {"S": "media"}}
+    other = {"fleet": {"S": "other"}}
+    exists = {"ConditionExpression": "attribute_exists(fleet)"}
+    found = last(
+        recorded,
+        "dynamodb",
+        lambda c: c.transact_write_items(
+            TransactItems=[
+                {"ConditionCheck": {"TableName": "t", "Key": at, **exists}},
+                {"Put": {"TableName": "t", "Item": other}},
+                {"Delete": {"TableName": "u", "Key": at}},
+            ]
+        ),
+    )
+    table = ARN.format("dynamodb") + "table/"
+    assert found.operations == (
+        ("dynamodb:ConditionCheckItem", f"{table}t"),
+        ("dynamodb:PutItem", f"{table}t"),
+        ("dynamodb:DeleteItem", f"{table}u"),
+    )
+    assert found.conditions["dynamodb:LeadingKeys"] == ["media", "other"]
+    assert last(recorded, "ec2", lambda c: c.describe_instances()).operations == ()
 
 
 def test_the_record_is_served_too(recorded: Recorded) -> None:

@@ -208,12 +208,15 @@ def test_a_memory_that_is_none_starts_anew_and_says_so(on: Fleet, text: str) -> 
     assert lease is not None
     registry.write([Remember("video", text)], lease)
     tick = on.engine.tick().queues["video"]
-    assert tick.notes[0].startswith("starts with an empty memory: ")
+    assert tick.notes[0].startswith("the registry holds no memory of it, it starts with an empty ")
     assert tick.decision.why.startswith("hold: depth")
     on.clock.now += 61
     on.engine.tick()
     kept = registry.read(on.clock.now).memories["video"]
     assert Memory.from_text(kept)
+    found = Replayed()
+    list(replay(on.journal.lines, found))
+    assert (found.decisions, found.differ) == (4, 0)
 
 
 def test_what_is_long_is_kept_packed(on: Fleet) -> None:

@@ -1,4 +1,4 @@
-"""`make demo`, smaller: its sums against the files that are really there, and its end at Ctrl-C."""
+"""`make demo`, smaller: its sums against what is really there, and its end at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ import psutil
 import pytest
 from media import video
 from media.demo.folder import fresh_folder
-from media.demo.orders import Sizes, orders
+from media.demo.orders import Sizes, orders, waves
 from media.demo.progress import Progress
-from media.demo.sums import DeadLetter, sums
+from media.demo.sums import DeadLetter, Stay, sums
 from pypdf import PdfReader
 
 from ops.errors import OpsError
 
+# A machine that does other things too takes minutes for what a free one does in one.
+pytestmark = pytest.mark.timeout(400)
+
 REPOSITORY = Path(__file__).parents[2]
-CLIPS, STATEMENTS, DOCUMENTS = 12, 30, 6
+CLIPS, STATEMENTS, DOCUMENTS = 12, 60, 6
+PATIENCE_SECONDS = 300.0
 
 
 def demo(out: Path, *options: str, **env: str) -> subprocess.Popen[str]:
     sizes = (f"--clips={CLIPS}", f"--statements={STATEMENTS}", f"--documents={DOCUMENTS}")
+    options = ("--over=6", *options)
     return subprocess.Popen(
         [sys.executable, "-m", "media.demo", "--out", str(out), "--json", *sizes, *options],
         # What a user may have set, and what none of it may reach.
@@ -50,22 +55,30 @@ def demo(out: Path, *options: str, **env: str) -> subprocess.Popen[str]:
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """The processes whose working folder is below `folder`: the demo's all are."""
+    """The demo's processes: their working folder is below `folder`, or their machine's root is."""
     found = []
     for process in psutil.process_iter():
         try:
-            if Path(process.cwd()).is_relative_to(folder):
+            places = (process.cwd(), process.environ().get("FLEET_ROOT", "/"))
+            if any(Path(place).is_relative_to(folder) for place in places):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
     return found
 
 
-def wait_for_the_first_runs(out: Path, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for_the_first_runs(out: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     journal = out / "journal.jsonl"
     while not (journal.exists() and '"started"' in journal.read_text()):
         assert time.monotonic() < deadline, "no task was started"
+        time.sleep(0.02)
+
+
+def wait_for_the_first_node(out: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not list(out.glob("fleet/nodes/*/log/fleet-agent.service.log")):
+        assert time.monotonic() < deadline, "no agent was started"
         time.sleep(0.02)
 
 
@@ -75,7 +88,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any],
     out = tmp_path_factory.mktemp("demo") / "out"
     process = demo(out)
     try:
-        stdout, stderr = process.communicate(timeout=110)
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 0, stderr
@@ -125,62 +138,83 @@ def test_its_runs_are_those_the_workers_recorded(ran: tuple[Path, dict[str, Any]
         assert 0 <= queue["wait_p50"] <= queue["wait_p99"]
 
 
-def test_what_the_killed_worker_ran_was_done_again(
-    ran: tuple[Path, dict[str, Any], str],
-) -> None:
+def test_what_was_cut_off_was_done_again(ran: tuple[Path, dict[str, Any], str]) -> None:
     out, result, said = ran
-    killed = [gone for gone in result["departures"] if gone["signal"] == "SIGKILL"]
-    assert killed
-    assert all(gone["exit_status"] == -signal.SIGKILL for gone in killed)
-    assert "SIGKILL  video-" in said
-    pids = {gone["pid"] for gone in killed}
-    cut_off = [again for again in result["queues"]["video"]["run_twice"] if again["cut_off"]]
-    assert cut_off
+    struck = {(one["kind"], one["queue"]) for one in result["incidents"]}
+    assert struck == {("node", "video"), ("worker", "statements")}
+    assert "VANISHED i-" in said
+    assert "SIGKILL  the worker (pid " in said
+    pids = {one["worker"]: one for one in result["incidents"]}
+    again = [one for queue in result["queues"].values() for one in queue["run_twice"]]
+    cut_off = [one for one in again if one["cut_off"]]
+    assert [one for one in cut_off if one["queue"] == "video"]
     lines = journal_of(out)
-    for again in cut_off:
+    for one in cut_off:
         first, second = [
-            line["worker"]
-            for line in lines
-            if line["id"] == again["id"] and line["event"] == "started"
+            line for line in lines if line["id"] == one["id"] and line["event"] == "started"
         ][:2]
-        assert first in pids
-        assert second not in pids
-        assert again["whole"]
+        assert first["worker"] in pids
+        assert second["worker"] not in pids
+        if pids[first["worker"]]["kind"] == "node":
+            assert second["node"] != first["node"] == pids[first["worker"]]["node"]
+        assert one["whole"]
     # Nothing else was run twice, but what a killed worker had begun, or had sent.
-    everywhere = [again for queue in result["queues"].values() for again in queue["run_twice"]]
-    assert {again["killed"] for again in everywhere} <= pids
+    assert {one["killed"] for one in again} <= set(pids)
 
 
-def test_the_drained_worker_left_nothing_to_do_again(
-    ran: tuple[Path, dict[str, Any], str],
-) -> None:
-    _, result, said = ran
-    drained = [gone for gone in result["departures"] if gone["signal"] == "SIGTERM"]
-    assert "SIGTERM  statements-" in said
-    assert {gone["exit_status"] for gone in drained} == {0}
-    pids = {gone["pid"] for gone in drained if not gone["final"]}
-    assert len(pids) == 1
-    again = [again for queue in result["queues"].values() for again in queue["run_twice"]]
-    assert not [one for one in again if one["first_worker"] in pids]
+def test_the_fleet_went_from_no_node_to_no_node(ran: tuple[Path, dict[str, Any], str]) -> None:
+    out, result, said = ran
+    lines = journal_of(out)
+    worked = {line["node"] for line in lines} - {None}
+    assert worked <= {node["id"] for node in result["nodes"]}
+    assert {node["queue"] for node in result["nodes"]} == set(result["queues"])
+    assert all(node["left"] for node in result["nodes"])
+    vanished = {one["node"] for one in result["incidents"] if one["kind"] == "node"}
+    assert {node["id"] for node in result["nodes"] if node["vanished"]} == vanished
+    for name, queue in result["queues"].items():
+        assert 0 < queue["work_seconds"] < queue["node_seconds"]
+        stays = [node["seconds"] for node in result["nodes"] if node["queue"] == name]
+        assert queue["node_seconds"] == pytest.approx(sum(stays), abs=0.1)
+    # By the engine's decisions, each of which is in its journal: every node that did not vanish
+    # was asked to pause, and ended after that.
+    decided = [json.loads(line) for line in (out / "engine.jsonl").read_text().splitlines()]
+    done = {
+        kind: {
+            action.get("node")
+            for line in decided
+            for action, outcome in zip(line.get("do", []), line.get("out", []), strict=False)
+            if action["kind"] == kind and outcome[0] == "done"
+        }
+        for kind in ("launch", "pause", "terminate")
+    }
+    left = {node["id"] for node in result["nodes"]} - vanished
+    assert done["launch"]
+    assert left <= done["pause"] & done["terminate"]
+    assert "engine   video: launch" in said
+
+
+def test_its_local_aws_ends_with_it(ran: tuple[Path, dict[str, Any], str]) -> None:
+    out, _, _ = ran
+    assert not processes_in(out)
+    assert not (out / "fleet/local.json").exists()
 
 
 def test_damaged_input_is_in_the_dead_letter_queue(
     ran: tuple[Path, dict[str, Any], str],
 ) -> None:
-    out, result, _ = ran
+    _, result, _ = ran
     dead = [letter for queue in result["queues"].values() for letter in queue["dead"]]
     assert {(letter["id"], letter["kind"]) for letter in dead} == {
         ("cut-off.mkv-240p", "TranscodeError"),
         ("not-a-scan.pdf", "InputError"),
     }
     assert result["unexpected_dead_letters"] == []
-    assert not processes_in(out)
 
 
 def test_the_reminder_came_in_its_time_and_every_mail_once(
     ran: tuple[Path, dict[str, Any], str],
 ) -> None:
-    out, result, said = ran
+    out, result, _ = ran
     (reminder,) = result["later"]
     assert reminder["id"] == "reminder"
     assert reminder["countdown_seconds"] == 15
@@ -188,7 +222,6 @@ def test_the_reminder_came_in_its_time_and_every_mail_once(
     lines = (out / "mails/deliveries.jsonl").read_text().splitlines()
     deliveries = Counter(json.loads(line)["message_id"] for line in lines)
     assert set(deliveries.values()) == {1}
-    assert "metrics of email-1: http://127.0.0.1:" in said
 
 
 def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
@@ -198,7 +231,7 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
         wait_for_the_first_runs(out)
         assert len(processes_in(out)) > 8
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -210,14 +243,13 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
 
 def test_it_does_not_outlive_its_own_kill(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    # Killed, it leaves the folder of its sockets behind.
-    process = demo(out, "--clips=4", TMPDIR=str(tmp_path))
+    process = demo(out, "--clips=4")
     try:
-        wait_for_the_first_runs(out)
+        wait_for_the_first_node(out)
     finally:
         process.kill()
     process.communicate(timeout=30)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while processes_in(out) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not processes_in(out)
@@ -248,7 +280,7 @@ def test_a_folder_is_emptied_of_its_own_only_and_used_by_one_at_a_time(tmp_path:
 
 def done(id_: str, worker: int = 1, state: str = "SUCCESS") -> list[dict[str, object]]:
     countdown, due = (15.0, 25.0) if id_ == "reminder" else (0.0, None)
-    common = {"id": id_, "worker": worker}
+    common = {"id": id_, "worker": worker, "node": "i-1"}
     return [
         {**common, "event": "published", "at": 10.0, "due": due},
         {**common, "event": "started", "at": 12.0 + countdown, "sent": 10.0},
@@ -272,8 +304,9 @@ def small_sums(progress: Progress, missing: str = "", **more: Any) -> Any:
         if order.damaged
     ]
     whole = {id_ for id_, o in progress.orders.items() if id_ != missing and not o.damaged}
-    given = {"whole": whole, "dead": dead, "left": {}, "departures": [], **more}
-    return sums(progress, **given)
+    slots = {"video": 2, "statements": 2, "email": 8, "documents": 2}
+    given = {"whole": whole, "dead": dead, "left": {}, "slots": slots, "incidents": [], "stays": []}
+    return sums(progress, **given | more)
 
 
 def test_the_sums_of_work_that_is_done() -> None:
@@ -281,6 +314,19 @@ def test_the_sums_of_work_that_is_done() -> None:
     assert found.good
     assert [queue.finished for queue in found.queues] == [1, 1, 3, 1]
     assert {(queue.wait_p50, queue.wait_p99) for queue in found.queues} == {(2.0, 2.0)}
+    # Two clips of a second each, one after another, on a node of two slots.
+    assert [queue.work_seconds for queue in found.queues] == [1.0, 0.5, 0.4, 1.0]
+
+
+def test_a_node_that_has_not_left_is_no_success() -> None:
+    stays = [
+        Stay("i-1", "video", 20.0, left=True, vanished=False),
+        Stay("i-2", "video", 30.5, left=False, vanished=False),
+    ]
+    found = small_sums(small_progress(), stays=stays)
+    assert (found.lost, found.good) == (0, False)
+    assert (found.queues[0].nodes, found.queues[0].node_seconds) == (2, 50.5)
+    assert small_sums(small_progress(), stays=stays[:1]).good
 
 
 @pytest.mark.parametrize(
@@ -306,3 +352,23 @@ def test_a_dead_letter_of_sound_input_is_no_success() -> None:
     dead = [*(one for queue in damaged for one in queue.dead), letter]
     found = small_sums(progress, "statement-1", dead=dead)
     assert (found.lost, found.unexpected, found.good) == (0, (letter,), False)
+
+
+def test_the_oldest_is_what_is_due_and_has_not_begun() -> None:
+    progress = Progress(orders(Sizes(clips=1, statements=1, documents=1)))
+    for id_ in ("statement-1", "reminder"):
+        progress.apply(done(id_)[0])
+    assert progress.oldest_seconds("statements", now=14.0) == 4.0
+    assert progress.oldest_seconds("documents", now=14.0) is None
+    # Sent at 10, due at 25.
+    assert progress.oldest_seconds("email", now=14.0) is None
+    assert progress.oldest_seconds("email", now=27.0) == 2.0
+    progress.apply(done("statement-1")[1])
+    assert progress.oldest_seconds("statements", now=14.0) is None
+
+
+def test_the_waves_are_all_of_the_work() -> None:
+    work = list(orders(Sizes(clips=7, statements=13, documents=3)).values())
+    sent = [order for _, wave in waves(work) for order in wave]
+    assert sent == work
+    assert [at for at, wave in waves(work) if wave] == sorted({at for at, _ in waves(work)})

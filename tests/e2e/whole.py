@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ import boto3
 
 from ops.local import running
 from ops.local.look import Node, nodes
+from ops.local.machine.client import Unreachable, ask
 from ops.local.process import Child, start
 from tests.e2e.fleet import REPOSITORY
 
@@ -44,7 +46,7 @@ scaling = {{ headroom = "off", predict = "off" }}
 """
 
 #: The application. `hold` ends when a file is there, `nap` in its time; each run is two lines.
-WORK = '''
+WORK = """
 import json
 import os
 import pathlib
@@ -75,7 +77,7 @@ def hold(self, key, into):
     while time.monotonic() < ends and not pathlib.Path(f"{into}.{key}").exists():
         time.sleep(0.05)
     note(self, "end", key, into)
-'''
+"""
 
 T = TypeVar("T")
 
@@ -266,11 +268,20 @@ class Whole:
             else_=self.orphans,
         )
 
+    def queues(self) -> dict[str, int]:
+        """How many messages each queue holds, in whatever state."""
+        return {
+            each["name"]: each["waiting"] + each["in_flight"] + each["delayed"]
+            for each in self.json("local", "status")["queues"]
+        }
+
     def registered(self, queue: str = "") -> dict[str, dict[str, Any]]:
         """The registry's items of nodes, by the nodes' ids."""
         found = self.client("dynamodb").scan(TableName=f"{NAME}-registry", ConsistentRead=True)
         return {
-            item["item"]["S"].rpartition("#")[2]: {k: next(iter(v.values())) for k, v in item.items()}
+            item["item"]["S"].rpartition("#")[2]: {
+                k: next(iter(v.values())) for k, v in item.items()
+            }
             for item in found["Items"]
             if item["item"]["S"].startswith(f"node#{queue}{'#' if queue else ''}")
         }
@@ -296,9 +307,54 @@ class Whole:
         log = self.engine_log
         return log.read_text()[-4000:] if log.exists() else ""
 
-    def log(self, node: str, unit: str) -> str:
-        """What a unit of a node has said."""
-        return self.ops("local", "logs", node, "--unit", unit).stdout
+    # -- a node ---------------------------------------------------------------------------------
+
+    def unit(self, node: str, name: str) -> dict[str, Any]:
+        """How a unit of a node stands (`agent`, `worker`); empty where its machine is no more."""
+        try:
+            units = ask(self.state / "nodes" / node, {"verb": "status"})["units"]
+        except Unreachable:
+            return {}
+        return next((unit for called, unit in units.items() if f"-{name}" in called), {})
+
+    def log(self, node: str, name: str) -> str:
+        """What a unit of a node has said so far."""
+        return "".join(
+            path.read_text() for path in (self.state / f"nodes/{node}/log").glob(f"*-{name}*.log")
+        )
+
+    def has_said(self, node: str, name: str, what: str) -> bool:
+        """Whether a unit of a node has said something."""
+        return what in self.log(node, name)
+
+    def worker_is_known(self, node: str) -> bool:
+        """Whether the node's worker of now is one that its agent has seen."""
+        pid = self.unit(node, "worker").get("pid")
+        return pid is not None and self.has_said(node, "agent", f"workers: {pid}\n")
+
+    def on_node(self, node: str, *args: str, code: int = 0) -> Any:
+        """Run `ops node ... --json` as somebody does who is on the node."""
+        root = self.state / "nodes" / node
+        lines = (root / "etc/fleet/node.env").read_text().splitlines()
+        own = {**self.env, **dict(line.split("=", 1) for line in lines)}
+        own["FLEET_RUNTIME_DIR"] = str(root / "run/fleet")
+        return replace(self, env=own).json("node", *args, code=code)
+
+    def kill(self, node: str, name: str) -> int:
+        """SIGKILL the main process of a unit, once it has one; return its process id."""
+        pid = int(until(f"{name} of {node}", lambda: self.unit(node, name).get("pid")))
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def calls(self, operation: str, node: str, **parameters: str) -> list[dict[str, Any]]:
+        """The parameters of the calls that a node has made, out of the local AWS's record."""
+        lines = (self.state / "calls.jsonl").read_text().splitlines()
+        made = [json.loads(line) for line in lines if f'"{operation}"' in line and node in line]
+        return [
+            call["parameters"]
+            for call in made
+            if call["who"] == node and parameters.items() <= call["parameters"].items()
+        ]
 
     def close(self) -> None:
         for engine in self.engines:
@@ -309,7 +365,7 @@ class Whole:
 @contextmanager
 def whole(folder: Path) -> Iterator[Whole]:
     """A folder for a fleet; whatever of it is up at the end is ended."""
-    (folder / "app").mkdir()
+    (folder / "app").mkdir(parents=True)
     found = Whole(folder / "app")
     try:
         yield found

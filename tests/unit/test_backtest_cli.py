@@ -121,7 +121,7 @@ def test_a_queue_of_the_manifest_says_how_it_is_scaled(ops: Ops) -> None:
     [
         (["--slots", "2"], "--trace: expected a CSV file, got none"),
         (["--trace", "a.csv"], "expected --queue or --slots, got neither"),
-        (["--trace", "none.csv", "--slots", "2"], "none.csv: expected a readable CSV file"),
+        (["--trace", "none.csv", "--slots", "2"], "none.csv: expected a CSV file that can be read"),
         (["--trace", "b.csv", "--slots", "2"], "b.csv:1: expected a run time"),
         (["--trace", "a.csv", "--slots", "2", "--against", "keda,kea"], "got 'kea'"),
         (["--trace", "a.csv", "--slots", "2", "--boot", "180"], "expected a duration"),

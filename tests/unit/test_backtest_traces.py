@@ -94,12 +94,13 @@ def test_a_scale_takes_that_share(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "expected", "found"),
     [
-        ("", 0, "arrival_s,service_s or", "''"),
+        ("", 0, "arrival_s,service_s or", "got none: write one of these headers"),
+        ("\n\na,b\n", 3, "arrival_s,service_s or", "got 'a,b': write one of these headers"),
         ("a,b\n1,2\n", 1, "arrival_s,service_s or", "a,b"),
         ("minute,counts\n1,2\n", 1, "arrival_s,service_s or", "minute,counts"),
         ("arrival_s,service_s\n", 1, "at least one task", "none"),
         ("arrival_s,service_s\n1,0\n", 2, "at least one task that takes time", "none"),
-        ("arrival_s,service_s\n1,2\n3\n", 3, "two numbers", "'3'"),
+        ("arrival_s,service_s\n1,2\n3\n", 3, "two numbers", "got '3': correct or remove the line"),
         ("arrival_s,service_s\n1,2,3\n", 2, "two numbers", "1,2,3"),
         ("arrival_s,service_s\n1,x\n", 2, "two numbers", "1,x"),
         ("arrival_s,service_s\n1,nan\n", 2, "two numbers", "1,nan"),
@@ -107,7 +108,7 @@ def test_a_scale_takes_that_share(tmp_path: Path) -> None:
         ("arrival_s,service_s\n1e12,2\n", 2, "an arrival in seconds", "1e12"),
         ("arrival_s,service_s\n1,inf\n", 2, "a run time of 0 to 432000", "inf"),
         ("arrival_s,service_s\n1,-2\n", 2, "a run time of 0 to 432000", "-2"),
-        ("minute,count\n1,2\n1,2\n", 3, "a time after the row before's", "'1'"),
+        ("minute,count\n1,2\n1,2\n", 3, "a time after the row before's", "'1': sort the rows"),
         ("minute,count\n1,2.5\n", 2, "a count of 0 to", "2.5"),
         ("minute,count\n1,-2\n", 2, "a count of 0 to", "-2"),
         ("minute,count\n1,99999999999\n", 2, "a count of 0 to", "99999999999"),
@@ -134,19 +135,24 @@ def test_counts_need_a_run_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("name", "data", "line"),
     [
-        ("cut.csv.gz", gzip.compress(b"arrival_s,service_s\n" + b"1,2\n" * 9000, mtime=0)[:-20]),
-        ("plain.csv.gz", b"arrival_s,service_s\n1,2\n"),
-        ("latin.csv", b"arrival_s,service_s\n1,\xe9\n"),
-        ("quotes.csv", b'arrival_s,service_s\n"1,2\n'),
+        ("cut.csv.gz", gzip.compress(b"arrival_s,service_s\n" + b"1,2\n" * 9000, mtime=0)[:-20], 1),
+        ("plain.csv.gz", b"arrival_s,service_s\n1,2\n", 0),
+        ("latin.csv", b"arrival_s,service_s\n1,\xe9\n", 0),
+        ("quotes.csv", b'arrival_s,service_s\n1,2\n"1,2\n', 3),
     ],
     ids=["cut off", "not compressed", "not UTF-8", "an open quote"],
 )
-def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, name: str, data: bytes) -> None:
-    (tmp_path / name).write_bytes(data)
-    with pytest.raises(OpsError, match="write it anew"):
-        read_trace(tmp_path / name)
+def test_a_broken_file_is_said_to_be_broken(
+    tmp_path: Path, name: str, data: bytes, line: int
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(OpsError, match="write the file anew") as refused:
+        read_trace(path)
+    place = str(refused.value).partition(": expected CSV in UTF-8")[0]
+    assert int(place.removeprefix(f"{path}:")) >= line
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -141,6 +141,14 @@ def test_a_word_in_its_time_and_at_once_when_it_falls_idle() -> None:
     assert any(each.word.idle for each in spoken if isinstance(each, Speak | Confirm))
 
 
+def test_that_it_receives_is_said_at_once() -> None:
+    world = World()
+    world.place = None
+    world.step()
+    world.place = PLACE
+    assert [each.word.paused for each in of(Speak, world.steps(6))] == [True, False]
+
+
 def test_failed_words_are_said_again_sooner_and_never_too_late() -> None:
     world = World(RUNNING)
     world.steps(5)
@@ -220,6 +228,21 @@ def test_a_termination_drains_keeps_its_hook_and_completes_it_when_the_worker_is
     assert [type(each) for each in end if isinstance(each, Leave | Complete)] == [Leave, Complete]
     after = world.steps(100)
     assert not [each for each in after if isinstance(each, Speak | Beat | Leave | Complete)]
+
+
+def test_of_an_agent_killed_at_the_end_the_next_one_registers_and_leaves() -> None:
+    first = heard(World(RUNNING), Heard())
+    first.target = "Terminated"
+    first.steps(2)
+    again = World(memory=restored(kept(first.memory), first.now))
+    again.target = "Terminated"
+    end = [type(each) for each in again.steps(8) if isinstance(each, Speak | Leave | Complete)]
+    assert end[:2] == [Speak, Leave]
+    assert end.count(Complete) == 1
+    again = World(memory=restored(kept(first.memory), first.now))
+    again.target = "Terminated"
+    again.broken[Speak] = "no answer"
+    assert of(Complete, again.steps(20)) == [Complete("fleet-leave")]
 
 
 def test_an_end_without_a_registry_and_with_a_worker_that_hangs() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.scaling.burst import EDGES, Bursts, exposed_seconds, from_data
+from ops.scaling.burst import Bursts, exposed_seconds, from_data
+from ops.scaling.burst_table import EDGES
 
 TICK = 15.0
 HOUR = 3600.0

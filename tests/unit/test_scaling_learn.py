@@ -220,6 +220,18 @@ def test_what_runs_is_that_of_nodes_that_are_to_receive() -> None:
     assert memory.busy == [4, 4]
 
 
+def test_what_a_node_ran_whose_instance_is_gone_does_not_run() -> None:
+    """Else a node is kept for it until its item is forgotten, with nothing for it to do."""
+    memory = Memory()
+    nodes = [up("i-1", 3), up("i-2", 2), up("i-3", 1)]
+    here = group_of([nodes[0], Instance("i-3", Lifecycle.LEAVING)])
+    for tick in range(2):
+        learn(at(tick, nodes, group=here), memory)
+    assert memory.busy == [3, 3]
+    learn(unknown(at(2, nodes), "group"), memory)
+    assert memory.busy == [3, 6]
+
+
 def test_an_unknown_group_leaves_instances_as_they_were() -> None:
     memory = Memory()
     learn(at(0, [up("i-1")]), memory)

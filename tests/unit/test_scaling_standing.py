@@ -75,6 +75,9 @@ def test_never_heard_of(lifecycle: Lifecycle, seen_ago: float, stands: str) -> N
         (up("i-1", 3), Lifecycle.WARM, "warm"),
         (up("i-1", 3), Lifecycle.PENDING, "up"),
         (up("i-1", 3, said_at=NOW - 400), Lifecycle.PENDING, "booting"),
+        # Its first word: it has registered, and does not know yet whether it may receive.
+        (up("i-1", paused=True), Lifecycle.PENDING, "booting"),
+        (up("i-1", paused=True), Lifecycle.IN_SERVICE, "held"),
     ],
 )
 def test_its_group_has_the_word(node: Node, lifecycle: Lifecycle, stands: str) -> None:
@@ -92,6 +95,13 @@ def test_an_item_without_an_instance_is_kept_for_ten_minutes(ago: float, gone: l
     standing = stand(group_of([]), (node,), Memory(), now=NOW, slots=4, boot=BOOT)
     assert standing.gone == gone
     assert not standing.up
+
+
+def test_the_item_of_a_claimed_node_goes_with_its_instance() -> None:
+    node = replace(confirmed("i-2"), wanted=Wanted.END, claimed_at=NOW - 30)
+    for here, gone in (([], ["i-2"]), ([Instance("i-2", Lifecycle.LEAVING)], [])):
+        standing = stand(group_of(here), (node,), Memory(), now=NOW, slots=4, boot=BOOT)
+        assert standing.gone == gone
 
 
 def test_what_is_desired_and_not_there_is_coming() -> None:

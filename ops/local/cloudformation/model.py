@@ -118,7 +118,7 @@ class ChangeSet:
 
 @dataclass(slots=True)
 class Stack:
-    """A stack; `wish` is None until one was granted."""
+    """A stack; `wish` is None until one was granted, `token` the last operation's own."""
 
     id: str
     name: str
@@ -139,6 +139,7 @@ class Stack:
     disable_rollback: bool = False
     timeout_minutes: int | None = None
     policy: str = ""
+    token: str = ""
     drift: str = "NOT_CHECKED"
     drift_at: datetime | None = None
 
@@ -146,13 +147,24 @@ class Stack:
         """Set the status, and write it into the history."""
         self.status, self.reason = status, reason
         kind = "AWS::CloudFormation::Stack"
-        self.events.append(Event(self.id, self.name, self.name, self.id, kind, status, reason))
+        self.events.append(
+            Event(self.id, self.name, self.name, self.id, kind, status, reason, self.token)
+        )
 
     def tell(self, made: Made, status: str, reason: str = "") -> None:
         """Set the status of a resource, and write it into the history."""
         made.status, made.reason, made.at = status, reason, now()
         self.events.append(
-            Event(self.id, self.name, made.logical, made.physical, made.kind, status, reason)
+            Event(
+                self.id,
+                self.name,
+                made.logical,
+                made.physical,
+                made.kind,
+                status,
+                reason,
+                self.token,
+            )
         )
 
     @property

@@ -83,6 +83,7 @@ def event(one: Event) -> dict[str, Any]:
             "Timestamp": one.at,
             "ResourceStatus": one.status,
             "ResourceStatusReason": one.reason,
+            "ClientRequestToken": one.token,
         }
     )
 

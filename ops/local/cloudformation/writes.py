@@ -8,6 +8,7 @@ from typing import Any, Final
 from moto.cloudformation.exceptions import CloudFormationError
 
 from ops.local.cloudformation.errors import Invalid
+from ops.local.cloudformation.model import Stack
 from ops.local.cloudformation.request import Request, change_set_of, named
 from ops.local.cloudformation.stacks import NO_CHANGES, Stacks
 
@@ -19,6 +20,7 @@ def _create_stack(asked: Request, stacks: Stacks) -> Any:
     stack.disable_rollback = (
         asked.truth("DisableRollback") or asked.get("OnFailure") == "DO_NOTHING"
     )
+    _sign(stack, asked)
     stacks.begin(stack, "CREATE", wish)
     return {"StackId": stack.id}
 
@@ -35,6 +37,7 @@ def _update_stack(asked: Request, stacks: Stacks) -> Any:
             else change_set.reason
         )
     stack.key = asked.key
+    _sign(stack, asked)
     stacks.begin(stack, "UPDATE", wish)
     return {"StackId": stack.id}
 
@@ -42,7 +45,14 @@ def _update_stack(asked: Request, stacks: Stacks) -> Any:
 def _delete_stack(asked: Request, stacks: Stacks) -> Any:
     stack = stacks.there(asked.get("StackName"))
     if stack is not None and stack.deleted is None:
+        _sign(stack, asked)
         stacks.end(stack, frozenset(asked.get("RetainResources", [])), asked.key)
+
+
+def _sign(stack: Stack, asked: Request) -> None:
+    """Have the events of what is asked now carry its token (API Reference, StackEvent)."""
+    if not stack.busy:
+        stack.token = asked.get("ClientRequestToken", "")
 
 
 def _create_change_set(asked: Request, stacks: Stacks) -> Any:
@@ -68,6 +78,7 @@ def _create_change_set(asked: Request, stacks: Stacks) -> Any:
 def _execute_change_set(asked: Request, stacks: Stacks) -> Any:
     stack, change_set = change_set_of(asked, stacks)
     stack.disable_rollback = asked.truth("DisableRollback")
+    _sign(stack, asked)
     try:
         stacks.execute(stack, change_set, asked.key)
     except Invalid as error:

@@ -11,8 +11,12 @@ from ops.local.machine.unit_text import Source, UnitError
 if TYPE_CHECKING:
     from ops.local.machine.units import Name
 
-#: The units of a prepared image.
-_INSTALLED: Final = Path(__file__).resolve().parents[3] / "deploy/systemd"
+#: The units of a prepared image: beside the code in a checkout, inside the package where it is
+#: installed.
+_PLACES: Final = (
+    Path(__file__).resolve().parents[3] / "deploy/systemd",
+    Path(__file__).resolve().parent / "systemd",
+)
 
 
 def sources(of: Name, root: Path) -> list[Source]:
@@ -23,11 +27,11 @@ def sources(of: Name, root: Path) -> list[Source]:
     """
     own = [root / "etc/systemd/system", root / "run/systemd/system"]
     names = [of.whole, *([of.template] if of.template is not None else [])]
-    files = [folder / called for called in names for folder in (*own, _INSTALLED)]
+    files = [folder / called for called in names for folder in (*own, *_PLACES)]
     found = next((file for file in files if file.is_file()), None)
     if found is None:
         raise UnitError(
-            f"Unit {of.whole} not found: expected {names[-1]} in {_INSTALLED} or {own[0]}"
+            f"Unit {of.whole} not found: expected {names[-1]} in {own[0]} or {_PLACES[0]}"
         )
     drop_ins: dict[str, Path] = {}
     for called in names:

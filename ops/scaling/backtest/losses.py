@@ -65,13 +65,14 @@ def read_losses(path: Path) -> Losses:
     with rows_of(path) as rows:
         header = tuple(cell.strip() for cell in next(rows, []))
         if header not in {_TIMES, _RATES}:
-            raise rows.wrong("at_s or hour,rate", ",".join(header), "write that header")
+            found = ",".join(header) if header else None
+            raise rows.wrong("at_s or hour,rate", found, "write one of these headers")
         for row in rows:
             values.append(_value(rows, header, row, len(values)))
             if len(values) > _ROWS_AT_MOST:
                 raise rows.wrong(f"at most {_ROWS_AT_MOST} rows", "more", "take fewer")
         if not values:
-            raise rows.wrong("at least one row", "none", "write one")
+            raise rows.wrong("at least one row", None, "write one")
     return Losses(times=tuple(sorted(values))) if header == _TIMES else Losses((), tuple(values))
 
 

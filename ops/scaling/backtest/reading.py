@@ -76,17 +76,17 @@ def read_trace(
         elif len(header) != 2 or header[0] not in _TIMES or header[1] != "count":
             raise rows.wrong(
                 "arrival_s,service_s or (minute_utc|minute|at_s),count",
-                ",".join(header),
-                "write that header",
+                ",".join(header) if header else None,
+                "write one of these headers",
             )
         elif service is None:
             raise rows.wrong(
-                "a run time with a trace of counts", "none", 'add one, such as --service "2s"'
+                "a run time with a trace of counts", None, 'add one, such as --service "2s"'
             )
         else:
             trace = _counts(rows, header[0], service, taken, rng)
         if not trace.work_seconds:
-            raise rows.wrong("at least one task that takes time", "none", "take more of it")
+            raise rows.wrong("at least one task that takes time", None, "take more of the trace")
     return trace
 
 
@@ -121,7 +121,11 @@ def _counts(rows: Rows, kind: str, service: Service, part: Part, rng: Random) ->
     for row in rows:
         at, count = _count(rows, kind, row)
         if at <= before:
-            raise rows.wrong(f"a time after the row before's, under {kind}", row[0])
+            raise rows.wrong(
+                f"a time after the row before's, under {kind}",
+                row[0],
+                "sort the rows by their times",
+            )
         if math.isnan(begins_at):
             begins_at = at + part.skip_seconds
         before, since = at, at - before

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 BUCKET_SECONDS: Final = 300
 HOUR: Final = 3600 // BUCKET_SECONDS
@@ -22,8 +21,7 @@ _SEEN_SHARE: Final = 0.5
 MOST: Final = 2**32 - 2
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """The arrivals of one queue, at most 18 days of them; a value, changed by making a new one.
 
     `counts` are closed buckets, oldest first, None where unknown; bucket number n begins at
@@ -57,7 +55,7 @@ class History:
         if self.told is None or not -1 <= ahead < KEPT_BUCKETS:
             return self._begun_at(at, number)
         if at <= self.told:
-            return replace(self, arrived=self.arrived + (arrivals or 0.0))
+            return self._replace(arrived=self.arrived + (arrivals or 0.0))
         begin = self.told if since is None else min(at, max(since, self.told))
         if arrivals is None or (since is None and at - begin > _LONGEST_SILENCE_SECONDS):
             begin, arrivals = at, 0.0

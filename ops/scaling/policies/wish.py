@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ops.scaling.memory import Memory
 from ops.scaling.model import Counts
@@ -31,8 +32,7 @@ class Wish:
     """Receiving nodes it would not go below on the way down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What the policies of a queue decide on. Times in seconds."""
 
     now: float

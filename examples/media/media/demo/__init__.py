@@ -1,1 +1,1 @@
-"""The media fleet on one machine, with a kill and a drain: `python -m media.demo`."""
+"""The media fleet on one machine, from no node to no node: `python -m media.demo`."""

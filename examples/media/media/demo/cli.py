@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import imageio_ffmpeg
 
-from media.demo.folder import REPOSITORY, fresh_folder
+from media.demo.application import REPOSITORY
+from media.demo.folder import fresh_folder
 from media.demo.orders import Sizes
 from media.demo.report import Report, as_data
 from media.demo.scenario import Demo
@@ -54,22 +55,38 @@ def run(stop: Stop) -> int:
     default=REPOSITORY / "demo-out",
     help="Where everything goes: a new or empty folder, or an earlier demo's.  [demo-out]",
 )
-@click.option("--clips", type=_AMOUNT, default=36, show_default=True, help="Transcodes.")
-@click.option("--statements", type=_AMOUNT, default=400, show_default=True, help="And mails.")
-@click.option("--documents", type=_AMOUNT, default=60, show_default=True, help="Scanned PDFs.")
+@click.option("--clips", type=_AMOUNT, default=20, show_default=True, help="Transcodes.")
+@click.option("--statements", type=_AMOUNT, default=200, show_default=True, help="And mails.")
+@click.option("--documents", type=_AMOUNT, default=40, show_default=True, help="Scanned PDFs.")
+@click.option(
+    "--over",
+    type=click.FloatRange(0, 3600),
+    default=20,
+    show_default=True,
+    help="Seconds in which the work arrives.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def main(
-    stop: Stop, *, out: Path, clips: int, statements: int, documents: int, as_json: bool
+    stop: Stop,
+    *,
+    out: Path,
+    clips: int,
+    statements: int,
+    documents: int,
+    over: float,
+    as_json: bool,
 ) -> int:
-    """Run the media fleet on this machine, kill one of its workers, drain another, and add up.
+    """Run the media fleet on this machine, from no node to no node, and add up.
 
-    Nothing outside of this machine is asked. Exits 0 if nothing was lost.
+    Work arrives, nodes are launched and do it, one of them vanishes, a worker is killed on another,
+    and when the work is done they leave. Nothing outside of this machine is asked. Exits 0 if
+    nothing was lost.
     """
     begun = time.monotonic()
     _need_ffmpeg()
     with fresh_folder(out) as folder, View(begun) as view:
-        demo = Demo(folder, Sizes(clips, statements, documents), stop, view, begun)
+        demo = Demo(folder, Sizes(clips, statements, documents), over, stop, view, begun)
         sums, progress, deliveries = demo.run()
         took = time.monotonic() - begun
         data = json.dumps(as_data(sums, folder, took), indent=2)

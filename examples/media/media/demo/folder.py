@@ -1,7 +1,6 @@
 """The demo's folder: fresh each time, and nothing of anyone else's is ever removed from it."""
 
 import fcntl
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +11,9 @@ from ops.errors import OpsError
 _MARKER = ".media-demo"
 _OWN = (
     *("clips", "documents", "users.json", "out", "mails", "logs"),
-    *("journal.jsonl", "fleet.toml", "result.json"),
+    *("app", "fleet", "journal.jsonl", "engine.jsonl", "fleet.toml", "result.json"),
 )
 _ROOM_BYTES = 500 * 1024**2  # a run of the default size takes about a fifth of it
-
-EXAMPLE = Path(__file__).resolve().parents[2]
-REPOSITORY = EXAMPLE.parents[1]
-
-LEASE_SECONDS = 8
-# The example's manifest with a lease and a poll that a person does not mind waiting for.
-_CHANGES = (
-    (r'^name = ".*"$', 'name = "media-demo"'),
-    (r"^imports = \[(.*)\]$", r'imports = [\1, "media.demo.recording"]'),
-    (r'^lease = ".*"$', f'lease = "{LEASE_SECONDS}s"'),
-    (r'^poll = ".*"$', 'poll = "2s"'),
-)
 
 
 @contextmanager
@@ -62,7 +49,7 @@ def fresh_folder(out: Path) -> Iterator[Path]:
                 f"--out {out}: expected {_ROOM_BYTES // 1024**2} MiB of free disk, found "
                 f"{free_bytes // 1024**2}: make room, or choose another"
             )
-        for name in ("logs", "mails"):
+        for name in ("logs", "mails", "fleet"):
             (folder / name).mkdir()
         yield folder
 
@@ -72,21 +59,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def write_manifest(folder: Path) -> Path:
-    """Write the demo's manifest, the example's with a few values changed; return its path.
-
-    Raises OpsError where the example's has no such line, OSError.
-    """
-    text = (EXAMPLE / "fleet.toml").read_text(encoding="utf-8")
-    for pattern, line in _CHANGES:
-        text, count = re.subn(pattern, line, text, flags=re.MULTILINE)
-        if count != 1:
-            raise OpsError(
-                f"{EXAMPLE / 'fleet.toml'}: expected one line like {pattern}, found {count}: "
-                "the demo changes it in its copy"
-            )
-    manifest = folder / "fleet.toml"
-    manifest.write_text(text, encoding="utf-8")
-    return manifest

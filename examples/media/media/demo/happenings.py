@@ -1,13 +1,12 @@
-"""What happened to workers and messages, told line by line."""
+"""What happened to nodes and messages, told line by line."""
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from media.demo.deliveries import Deliveries
 from media.demo.orders import Order
-from media.demo.sums import Again, Departure, Sums
+from media.demo.sums import Again, Incident, Sums
 
 _WIDTH = 100  # characters
 
@@ -22,7 +21,7 @@ class Line:
 
 
 def happenings(sums: Sums, orders: Mapping[str, Order], deliveries: Deliveries) -> Iterator[Line]:
-    """Yield the lines: killed, drained, run twice, dead, lost, and how the others left."""
+    """Yield the lines: killed, run twice, later, dead, lost, and how the nodes left."""
     return _Teller(sums, orders, deliveries).lines()
 
 
@@ -34,9 +33,8 @@ class _Teller:
 
     def lines(self) -> Iterator[Line]:
         again = [one for queue in self._sums.queues for one in queue.run_twice]
-        for gone in self._sums.departures:
-            if not gone.final:
-                yield from self._departed(gone, again)
+        for incident in self._sums.incidents:
+            yield from self._struck(incident, again)
         for one in again:
             if one.killed is None:
                 yield Line(
@@ -56,28 +54,34 @@ class _Teller:
             if queue.left_in_queue:
                 text = f"{queue.queue}: {queue.left_in_queue} messages are in the queue still"
                 yield Line("left", "bold red", text)
-        last = [d for d in self._sums.departures if d.final]
-        statuses = Counter(d.exit_status for d in last)
-        said = ", ".join(f"{n} with status {status}" for status, n in statuses.items())
-        longest = max((d.took for d in last), default=0.0)
-        yield Line(
-            "left", "green", f"the other workers, by SIGTERM, within {longest:.1f} s: {said}"
-        )
+        yield self._nodes()
 
-    def _departed(self, gone: Departure, again: list[Again]) -> Iterator[Line]:
-        who = f"{gone.worker} (pid {gone.pid}) by {gone.signal} at {gone.at:.1f} s"
-        if gone.signal != "SIGKILL":
-            twice = sum(one.first_worker == gone.pid for one in again)
-            kept = f"{twice} of its tasks were run twice" if twice else "none was run twice"
-            text = f"{who}: left after {gone.took:.1f} s with status {gone.exit_status}; {kept}"
-            yield Line("drained", "bold yellow", text)
-            return
-        caused = [one for one in again if one.killed == gone.pid]
+    def _nodes(self) -> Line:
+        stays = self._sums.stays
+        stayed = [stay.id for stay in stays if not stay.left]
+        if stayed:
+            return Line("stayed", "bold red", f"nodes that have not left: {', '.join(stayed)}")
+        vanished = sum(stay.vanished for stay in stays)
+        text = (
+            f"{len(stays)} nodes were launched: {vanished} vanished, "
+            f"{len(stays) - vanished} left when their work was done"
+        )
+        return Line("nodes", "green", text)
+
+    def _struck(self, incident: Incident, again: list[Again]) -> Iterator[Line]:
+        who = (
+            f"node {incident.node}"
+            if incident.kind == "node"
+            else f"the worker (pid {incident.worker}) of {incident.node}"
+        )
+        caused = [one for one in again if one.killed == incident.worker]
         cut_off = sum(one.cut_off for one in caused)
         tasks = f"{cut_off} task{'' if cut_off == 1 else 's'}"
-        yield Line("killed", "bold red", f"{who}, in the middle of {tasks}; run again:")
+        then = "; run again:" if caused else ""
+        text = f"{incident.queue}: {who} at {incident.at:.1f} s, in the middle of {tasks}{then}"
+        yield Line("vanished" if incident.kind == "node" else "killed", "bold red", text)
         for one in caused:
-            after_seconds = one.next_started_at - gone.epoch
+            after_seconds = one.next_started_at - incident.epoch
             yield Line(
                 "", "", f"{one.id}: after {after_seconds:.1f} s, {_why(one)}: {self._made(one)}"
             )
@@ -91,7 +95,8 @@ class _Teller:
         clip = self._deliveries.clip(order) if order.queue == "video" else None
         if clip is None:
             if order.queue == "email":
-                return f"one file, delivered {self._deliveries.mails[order.makes]} times"
+                count = self._deliveries.mails[order.makes]
+                return f"one file, delivered {'once' if count == 1 else f'{count} times'}"
             return f"whole, {size}"
         return f"whole, {clip.width}x{clip.height}, {clip.duration_seconds:.1f} s of video, {size}"
 

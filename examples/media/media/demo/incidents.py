@@ -1,15 +1,21 @@
-"""What happens to the workers while they work: one is killed, another is told to drain."""
+"""What happens to the fleet while it works: a node vanishes, and a worker is killed on another."""
 
+import contextlib
+import os
 import signal
 import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from media.demo.crew import Crew, Worker
+from media.demo.instances import Instance, Instances
 from media.demo.progress import Progress
+from media.demo.sums import Incident
 
 # A journal is read ten times a second: a kill that has cut a task is seen to have within this.
 _SETTLED_SECONDS = 1.0
+_TRIES = 4
 
 
 def words(ids: Sequence[str]) -> str:
@@ -21,102 +27,118 @@ def words(ids: Sequence[str]) -> str:
 
 
 @dataclass
-class Kill:
-    """SIGKILL for a worker of `queue` in the middle of a task, once `share` of the work is done.
+class Blow(ABC):
+    """Strikes a node of `queue` in the middle of a task, once `share` of the work is done.
 
-    Where it was between two tasks after all, another worker is killed.
+    Where it was between two tasks after all, another one is struck. `begun` is a monotonic time.
     """
 
     queue: str
     share: float
-    _victim: Worker | None = None
+    begun: float
+    say: Callable[[str], None]
+    struck: list[Incident] = field(default_factory=list)
     _over: bool = False
+    _at: float = 0.0
     _seen_again: set[str] = field(default_factory=set)
 
-    def step(self, crew: Crew, progress: Progress) -> None:
-        """Do what is due now."""
-        if self._victim is None:
-            self._strike(crew, progress)
-        elif not self._over and time.monotonic() - self._victim.told_at > _SETTLED_SECONDS:
-            self._over = True
-            if not progress.running_on(self._victim.child.pid):
-                crew.say("  it was between two tasks: another one")
-                self._victim, self._over = None, False
-        if self._victim is not None:
-            self._watch(crew, progress, self._victim)
+    def step(self, instances: Instances, progress: Progress) -> None:
+        """Do what is due now. Raises OpsError."""
+        settled = time.monotonic() - self._at > _SETTLED_SECONDS
+        if not self._over and settled:
+            if self.struck and (
+                progress.running_on(self.struck[-1].worker) or len(self.struck) == _TRIES
+            ):
+                self._over = True
+            else:
+                if self.struck and not self._seen_again:
+                    self.say("  it was between two tasks: again")
+                self._strike(instances, progress)
+        for one in self.struck:
+            self._watch(progress, one)
 
-    def _strike(self, crew: Crew, progress: Progress) -> None:
+    @abstractmethod
+    def carry_out(self, instances: Instances, victim: Instance, worker: int) -> str:
+        """Strike the victim, whose worker has this process id, and say so in words."""
+
+    def _strike(self, instances: Instances, progress: Progress) -> None:
         if progress.ended_count(self.queue) < self.share * len(progress.expected(self.queue)):
             return
-        busy = [w for w in crew.of_queue(self.queue) if progress.running_on(w.child.pid)]
+        busy = [
+            (_middle(progress, worker), one, worker)
+            for one in instances.here()
+            if one.queue == self.queue
+            and (worker := progress.worker_of(one.id)) is not None
+            and progress.running_on(worker)
+        ]
         if not busy:
             return
         # The most tasks, and the youngest: the surest to be in the middle of them.
-        victim = max(busy, key=lambda worker: _middle(progress, worker))
-        cut = progress.running_on(victim.child.pid)
-        crew.tell(victim, signal.SIGKILL)
-        self._victim = victim
-        successor = crew.hire(self.queue)
-        crew.say(
-            f"SIGKILL  {victim.child.name} (pid {victim.child.pid}), in the middle of "
-            f"{words(cut)}; {successor.child.name} takes its place"
+        _, victim, worker = max(busy, key=lambda each: each[0])
+        cut = words(progress.running_on(worker))
+        self._at, epoch = time.monotonic(), time.time()
+        told = self.carry_out(instances, victim, worker)
+        self.struck.append(
+            Incident(self.kind, victim.id, worker, self.queue, self._at - self.begun, epoch)
         )
+        self.say(told.format(cut=cut))
 
-    def _watch(self, crew: Crew, progress: Progress, victim: Worker) -> None:
-        for id_ in progress.running_on(victim.child.pid):
-            later = [run for run in progress.states[id_].runs if run.worker != victim.child.pid]
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What is struck: node or worker."""
+
+    def _watch(self, progress: Progress, one: Incident) -> None:
+        for id_ in progress.running_on(one.worker):
+            later = [run for run in progress.states[id_].runs if run.worker != one.worker]
             if later and id_ not in self._seen_again:
                 self._seen_again.add(id_)
-                after_seconds = (
-                    later[0].started_at - time.time() + (time.monotonic() - victim.told_at)
-                )
-                crew.say(f"again    {id_}, {after_seconds:.1f} s after the kill")
+                self.say(f"again    {id_}, {later[0].started_at - one.epoch:.1f} s after that")
 
 
 @dataclass
-class Drain:
-    """SIGTERM for a worker of `queue`, once `share` of the work is done."""
+class Vanish(Blow):
+    """The node's machine is gone, with all that ran on it."""
 
-    queue: str
-    share: float
-    _victim: Worker | None = None
-    _said: bool = False
+    @property
+    def kind(self) -> str:
+        """What is struck."""
+        return "node"
 
-    def step(self, crew: Crew, progress: Progress) -> None:
-        """Do what is due now."""
-        if self._victim is None:
-            self._tell(crew, progress)
-        elif self._victim.gone and not self._said:
-            self._said = True
-            gone = next(d for d in crew.departures if d.pid == self._victim.child.pid)
-            crew.say(
-                f"drained  {gone.worker}: finished what it ran, gave back what waited, "
-                f"left after {gone.took:.1f} s with status {gone.exit_status}"
-            )
+    def carry_out(self, instances: Instances, victim: Instance, worker: int) -> str:
+        """Have the machine vanish."""
+        instances.vanish(victim)
+        return f"VANISHED {victim.id} ({victim.queue}), in the middle of {{cut}}"
 
-    def _tell(self, crew: Crew, progress: Progress) -> None:
-        ended, expected = progress.ended_count(self.queue), len(progress.expected(self.queue))
-        workers = crew.of_queue(self.queue)
-        if ended < self.share * expected or not workers:
-            return
-        busy = [worker for worker in workers if progress.running_on(worker.child.pid)]
-        if not busy and ended < expected:
-            return
-        victim = self._victim = (busy or workers)[0]
-        running = progress.running_on(victim.child.pid)
-        crew.tell(victim, signal.SIGTERM)
-        successor = crew.hire(self.queue)
-        crew.say(
-            f"SIGTERM  {victim.child.name} (pid {victim.child.pid}), while it runs "
-            f"{words(running)}; {successor.child.name} takes its place"
+
+@dataclass
+class Kill(Blow):
+    """The node's worker gets SIGKILL: its parent process alone, as the kernel may."""
+
+    @property
+    def kind(self) -> str:
+        """What is struck."""
+        return "worker"
+
+    def carry_out(self, instances: Instances, victim: Instance, worker: int) -> str:
+        """Send the signal, unless the process is another's by now."""
+        with contextlib.suppress(OSError):
+            environment = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+            if any(
+                e.startswith(b"FLEET_ROOT=") and e.endswith(victim.id.encode()) for e in environment
+            ):
+                os.kill(worker, signal.SIGKILL)
+        return (
+            f"SIGKILL  the worker (pid {worker}) of {victim.id} ({victim.queue}), in the middle of "
+            "{cut}; its unit starts another"
         )
 
 
-def _middle(progress: Progress, worker: Worker) -> tuple[int, float]:
+def _middle(progress: Progress, worker: int) -> tuple[int, float]:
     starts = [
         run.started_at
-        for id_ in progress.running_on(worker.child.pid)
+        for id_ in progress.running_on(worker)
         for run in progress.states[id_].runs
-        if run.worker == worker.child.pid and run.state is None
+        if run.worker == worker and run.state is None
     ]
     return len(starts), max(starts)

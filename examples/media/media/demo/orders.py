@@ -13,6 +13,8 @@ MONTH = "2026-03"
 HEIGHTS = (240, 360, 480, 720)  # each source clip is wanted in these
 SENDER = "statements@meridian.example"
 REMINDER_SECONDS = 15
+# A few, a rush, and the rest: when, as a share of the time, and up to which share of the work.
+_WAVES = ((0.0, 0.15), (0.4, 0.75), (1.0, 1.0))
 DAMAGED_CLIP, DAMAGED_SCAN = "clips/cut-off.mkv", "documents/not-a-scan.pdf"
 
 
@@ -122,3 +124,21 @@ def _scan(pdf: str, *, damaged: bool = False) -> Order:
 
 def _mail_id(key: str) -> str:
     return message_id(key, SENDER).strip("<>")
+
+
+def waves(ordered: list[Order]) -> Iterator[tuple[float, list[Order]]]:
+    """Yield the waves, each with when it is sent, as a share of the time."""
+    sent = 0
+    for at, share in _WAVES:
+        upto = round(share * len(ordered))
+        yield at, ordered[sent:upto]
+        sent = upto
+
+
+def mixed(ordered: list[Order]) -> list[Order]:
+    """Return the orders with each queue's spread evenly over the whole."""
+    places = []
+    for queue in QUEUES:
+        own = [order for order in ordered if order.queue == queue]
+        places += [((place + 0.5) / len(own), order) for place, order in enumerate(own)]
+    return [order for _, order in sorted(places, key=lambda placed: placed[0])]

@@ -1,5 +1,6 @@
-"""Sends the demo's work, as any program does: `python -m media.demo.producer 36 400 60`."""
+"""Sends the demo's work, as any program does: `python -m media.demo.producer 20 200 40 20`."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -7,7 +8,7 @@ import click
 from celery import current_app
 
 from media import tasks
-from media.demo.orders import QUEUES, Order, Sizes, orders
+from media.demo.orders import Order, Sizes, mixed, orders, waves
 from media.demo.recording import Recorder
 from worker.publish import batching
 
@@ -23,8 +24,11 @@ _TASKS = {
 }
 
 
-def publish(ordered: Iterable[Order]) -> None:
-    """Send each order that comes after no other, ten a request; what comes after it is linked."""
+def publish(ordered: Iterable[Order], seconds: float) -> None:
+    """Send each order that comes after no other, ten a request; what comes after it is linked.
+
+    They are sent in three waves, the last one after `seconds`.
+    """
     links = defaultdict(list)
     firsts = []
     for order in ordered:
@@ -34,34 +38,29 @@ def publish(ordered: Iterable[Order]) -> None:
         task = _TASKS[order.task]
         signature = task.si(*order.args) if order.args else task.s()
         links[order.after].append(signature.set(task_id=order.id))
-    with batching(current_app) as producer:
-        for order in mixed(firsts):
-            _TASKS[order.task].apply_async(
-                order.args,
-                task_id=order.id,
-                link=links[order.id],
-                countdown=order.countdown_seconds or None,
-                producer=producer,
-            )
-
-
-def mixed(ordered: list[Order]) -> list[Order]:
-    """Return the orders with each queue's spread evenly over the whole."""
-    places = []
-    for queue in QUEUES:
-        own = [order for order in ordered if order.queue == queue]
-        places += [((place + 0.5) / len(own), order) for place, order in enumerate(own)]
-    return [order for _, order in sorted(places, key=lambda placed: placed[0])]
+    begun = time.monotonic()
+    for at, wave in waves(mixed(firsts)):
+        time.sleep(max(0.0, begun + at * seconds - time.monotonic()))
+        with batching(current_app) as producer:
+            for order in wave:
+                _TASKS[order.task].apply_async(
+                    order.args,
+                    task_id=order.id,
+                    link=links[order.id],
+                    countdown=order.countdown_seconds or None,
+                    producer=producer,
+                )
 
 
 @click.command()
 @click.argument("clips", type=int)
 @click.argument("statements", type=int)
 @click.argument("documents", type=int)
-def main(clips: int, statements: int, documents: int) -> None:
-    """Send that much work of each kind."""
+@click.argument("seconds", type=float)
+def main(clips: int, statements: int, documents: int, seconds: float) -> None:
+    """Send that much work of each kind, within that time."""
     Recorder.of_this_process().connect()
-    publish(orders(Sizes(clips, statements, documents)).values())
+    publish(orders(Sizes(clips, statements, documents)).values(), seconds)
 
 
 if __name__ == "__main__":

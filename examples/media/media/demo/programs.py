@@ -1,4 +1,4 @@
-"""The programs that the demo runs beside the workers, with one environment and a log each."""
+"""The programs that the demo runs beside the nodes, with one environment and a log each."""
 
 import sys
 from collections.abc import Iterator

@@ -12,20 +12,27 @@ from media.demo.orders import Order
 class Run:
     """One run of an order's task. Times are epoch seconds; `state` is Celery's, None until its end.
 
-    `sent_at` is when SQS took the message; `worker` is the process id of the worker.
+    `sent_at` is when SQS took the message; `worker` is the process id of the worker, `node` the
+    instance that it runs on.
     """
 
     worker: int
+    node: str | None
     sent_at: float | None
     started_at: float
     state: str | None = None
+    ended_at: float | None = None
 
 
 @dataclass
 class State:
-    """What is known of one order; `due_at` is its eta when it was first sent, in epoch seconds."""
+    """What is known of one order.
+
+    `sent_at` is when it was first sent, `due_at` its eta then, in epoch seconds.
+    """
 
     submitted: bool = False
+    sent_at: float | None = None
     due_at: float | None = None
     runs: list[Run] = field(default_factory=list)
 
@@ -51,6 +58,7 @@ class Progress:
     def __init__(self, orders: Mapping[str, Order]) -> None:
         self.orders = orders
         self.states = {id_: State() for id_ in orders}
+        self._workers: dict[str, int] = {}
 
     def apply(self, line: Mapping[str, object]) -> None:
         """Take a line of the journal. Raises KeyError for a task that is no order."""
@@ -58,16 +66,21 @@ class Progress:
         # A run shows that the message was sent, also where its sender was killed before it could
         # write so.
         state.submitted = True
-        worker = int(str(line["worker"]))
-        if line["event"] == "published" and not state.runs and line["due"] is not None:
-            state.due_at = float(str(line["due"]))
+        worker, at = int(str(line["worker"])), float(str(line["at"]))
+        if line["event"] == "published" and not state.runs:
+            state.sent_at = state.sent_at or at
+            if line["due"] is not None:
+                state.due_at = float(str(line["due"]))
         elif line["event"] == "started":
             sent_at = None if line["sent"] is None else float(str(line["sent"]))
-            state.runs.append(Run(worker, sent_at, float(str(line["at"]))))
+            node = None if line["node"] is None else str(line["node"])
+            state.runs.append(Run(worker, node, sent_at, at))
+            if node is not None:
+                self._workers[node] = worker
         elif line["event"] == "ended":
             for run in reversed(state.runs):
                 if run.worker == worker and run.state is None:
-                    run.state = str(line["state"])
+                    run.state, run.ended_at = str(line["state"]), at
                     break
 
     def of_queue(self, queue: str) -> dict[str, State]:
@@ -97,20 +110,45 @@ class Progress:
             if any(run.worker == worker and run.state is None for run in state.runs)
         ]
 
+    def worker_of(self, node: str) -> int | None:
+        """Return the process id of the worker that began a task on a node last."""
+        return self._workers.get(node)
+
+    def oldest_seconds(self, queue: str, now: float) -> float | None:
+        """Return for how long a queue's oldest order waits that is due, None if none does.
+
+        `now` is in epoch seconds.
+        """
+        since = [
+            max(state.sent_at, state.due_at or 0.0)
+            for state in self.of_queue(queue).values()
+            if state.sent_at is not None and not state.runs
+        ]
+        return max((now - at for at in since if at <= now), default=None)
+
+    def work_seconds(self, queue: str) -> float:
+        """Return how long a queue's tasks ran, all together, those that were cut off left out."""
+        return sum(
+            run.ended_at - run.started_at
+            for state in self.of_queue(queue).values()
+            for run in state.runs
+            if run.ended_at is not None
+        )
+
     def all_ended(self, queues: Iterable[str]) -> bool:
         """Whether nothing more is to come."""
         return all(self.ended_count(queue) >= len(self.expected(queue)) for queue in queues)
 
 
-class Journal:
-    """The journal's file, read from where the last reading ended."""
+class Lines:
+    """A file that grows, read from where the last reading ended."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_bytes = 0
 
-    def new_lines(self) -> list[dict[str, object]]:
-        """Return what was written since the last call. Raises OSError."""
+    def new(self) -> list[str]:
+        """Return the whole lines that were written since the last call. Raises OSError."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
@@ -118,4 +156,12 @@ class Journal:
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._read_bytes += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        return whole.decode(errors="replace").splitlines()
+
+
+class Journal(Lines):
+    """The journal's file."""
+
+    def new_lines(self) -> list[dict[str, object]]:
+        """Return what was recorded since the last call. Raises OSError."""
+        return [json.loads(line) for line in self.new()]

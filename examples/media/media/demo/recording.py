@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 from celery import Task, signals
@@ -23,14 +24,17 @@ class Recorder:
     leaves no half of one, and no two lines mix.
     """
 
-    def __init__(self, path: str, worker_pid: int) -> None:
+    def __init__(self, path: str, worker_pid: int, node: str | None) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._worker_pid = worker_pid
+        self._who = {"worker": worker_pid, "node": node}
 
     @classmethod
     def of_this_process(cls) -> Self:
         """Return one that writes where the environment says. Raises KeyError, OSError."""
-        return cls(os.environ[JOURNAL_VARIABLE], os.getpid())
+        # A machine of the local AWS has its root in a folder of its instance's name.
+        root = os.environ.get("FLEET_ROOT")
+        node = None if root is None else Path(root).name
+        return cls(os.environ[JOURNAL_VARIABLE], os.getpid(), node)
 
     def connect(self) -> None:
         """Record everything that this process and its children send and run."""
@@ -55,8 +59,8 @@ class Recorder:
         self._write("ended", task_id, state=state)
 
     def _write(self, event: str, task_id: str, **more: object) -> None:
-        line = {"event": event, "id": task_id, "worker": self._worker_pid, "at": time.time()}
-        os.write(self._file, json.dumps({**line, **more}).encode() + b"\n")
+        line = {"event": event, "id": task_id, "at": time.time()}
+        os.write(self._file, json.dumps({**line, **self._who, **more}).encode() + b"\n")
 
 
 @signals.worker_init.connect

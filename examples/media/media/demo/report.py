@@ -15,7 +15,7 @@ from media.demo.happenings import happenings, size_text
 from media.demo.orders import Order
 from media.demo.sums import Sums
 
-_PIPE_WIDTH = 110  # characters
+_PIPE_WIDTH = 140  # characters
 
 
 def as_data(sums: Sums, folder: Path, seconds: float) -> dict[str, object]:
@@ -26,7 +26,8 @@ def as_data(sums: Sums, folder: Path, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 1),
         "folder": str(folder),
         "queues": {queue.queue: asdict(queue) for queue in sums.queues},
-        "departures": [asdict(departure) for departure in sums.departures],
+        "incidents": [asdict(incident) for incident in sums.incidents],
+        "nodes": [asdict(stay) for stay in sums.stays],
         "later": [asdict(one) for one in sums.later],
         "unexpected_dead_letters": [asdict(letter) for letter in sums.unexpected],
     }
@@ -72,7 +73,7 @@ class Report:
         table.add_column("queue")
         for column in (
             *("submitted", "finished", "lost", "run twice", "dead letters"),
-            *("wait p50", "wait p99"),
+            *("wait p50", "wait p99", "nodes", "node time", "pure work"),
         ):
             table.add_column(column, justify="right")
         for queue in self._sums.queues:
@@ -88,7 +89,24 @@ class Report:
                 ),
                 _seconds(queue.wait_p50),
                 _seconds(queue.wait_p99),
+                str(queue.nodes),
+                _whole_seconds(queue.node_seconds),
+                _whole_seconds(queue.work_seconds),
             )
+        queues = self._sums.queues
+        table.add_section()
+        table.add_row(
+            Text("all", "bold"),
+            str(sum(queue.submitted for queue in queues)),
+            str(sum(queue.finished for queue in queues)),
+            Text(str(self._sums.lost), "bold red" if self._sums.lost else "bold green"),
+            str(sum(len(queue.run_twice) for queue in queues)),
+            str(sum(len(queue.dead) for queue in queues)),
+            *("", ""),
+            str(sum(queue.nodes for queue in queues)),
+            _whole_seconds(sum(queue.node_seconds for queue in queues)),
+            _whole_seconds(sum(queue.work_seconds for queue in queues)),
+        )
         return table
 
     # -- where things lie ------------------------------------------------------------------------
@@ -106,7 +124,8 @@ class Report:
             ("out/statements", "*/*.pdf", "PDF statements"),
             ("mails", "*.eml", f"mails{doubles}"),
             ("documents", "*.json", "scans: " + ", ".join(f"{n} {k}" for k, n in kinds.items())),
-            ("logs", "*.log", "logs, one a process"),
+            ("logs", "*.log", "logs, one a program"),
+            ("fleet/nodes", "*/log/*.log", "logs of nodes' units"),
         ):
             files = list((self._folder / name).glob(pattern))
             table.add_row(name, _total(files), f"{len(files)} {what}")
@@ -124,6 +143,10 @@ class Report:
 
 def _seconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.1f} s"
+
+
+def _whole_seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s"
 
 
 def _total(files: Iterable[Path]) -> str:

@@ -19,22 +19,30 @@ class DeadLetter:
 
 
 @dataclass(frozen=True)
-class Departure:
-    """A worker that was made to leave. `signal` is SIGKILL or SIGTERM; times in seconds.
+class Incident:
+    """A node that vanished, or a worker of one that was killed: `kind` is node or worker.
 
-    `at` counts from the demo's begin, `epoch` is the same moment; `exit_status` and `took` are what
-    came of it; `final` is whether all work was done by then.
+    `worker` is the worker's process id. `at` counts seconds from the demo's begin, `epoch` is the
+    same moment.
     """
 
-    worker: str
-    pid: int
+    kind: str
+    node: str
+    worker: int
     queue: str
-    signal: str
     at: float
     epoch: float
-    exit_status: int
-    took: float
-    final: bool
+
+
+@dataclass(frozen=True)
+class Stay:
+    """An instance, and how long its machine was there; `left` is whether it is gone."""
+
+    id: str
+    queue: str
+    seconds: float
+    left: bool
+    vanished: bool
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class QueueSums:
     """A queue's sums, in orders; waits in seconds, None if none began.
 
     A wait is from when the order was due, that is sent and its countdown over, to its first start.
+    `node_seconds` is how long its `nodes` machines were there, `work_seconds` how long they would
+    have been were each of their slots busy all the time.
     """
 
     queue: str
@@ -88,6 +98,9 @@ class QueueSums:
     left_in_queue: int
     wait_p50: float | None
     wait_p99: float | None
+    nodes: int
+    node_seconds: float
+    work_seconds: float
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,8 @@ class Sums:
     """All of it. `unexpected` are dead letters of sound input."""
 
     queues: tuple[QueueSums, ...]
-    departures: tuple[Departure, ...]
+    incidents: tuple[Incident, ...] = field(default=())
+    stays: tuple[Stay, ...] = field(default=())
     unexpected: tuple[DeadLetter, ...] = field(default=())
     later: tuple[Later, ...] = field(default=())
 
@@ -106,10 +120,13 @@ class Sums:
 
     @property
     def good(self) -> bool:
-        """Whether every order was done, none early, but for those damaged on purpose."""
+        """Whether every order was done, none early, but for those damaged on purpose, and every
+        node has left.
+        """
         left = any(queue.left_in_queue for queue in self.queues)
         early = any(one.early for one in self.later)
-        return self.lost == 0 and not self.unexpected and not left and not early
+        stayed = any(not stay.left for stay in self.stays)
+        return self.lost == 0 and not (self.unexpected or left or early or stayed)
 
 
 def sums(
@@ -118,10 +135,16 @@ def sums(
     whole: set[str],
     dead: Sequence[DeadLetter],
     left: Mapping[str, int],
-    departures: Sequence[Departure],
+    slots: Mapping[str, int],
+    incidents: Sequence[Incident],
+    stays: Sequence[Stay],
 ) -> Sums:
-    """Return the sums. `whole` are the orders whose result is there, `left` counts messages."""
-    killed = {d.pid for d in departures if d.signal == "SIGKILL"}
+    """Return the sums.
+
+    `whole` are the orders whose result is there, `left` counts a queue's messages, `slots` those of
+    one of its nodes.
+    """
+    killed = {incident.worker for incident in incidents}
     return Sums(
         queues=tuple(
             _queue(
@@ -130,11 +153,14 @@ def sums(
                 whole=whole,
                 dead=[letter for letter in dead if letter.queue == queue],
                 left=left.get(queue, 0),
+                slots=slots[queue],
+                stays=[stay for stay in stays if stay.queue == queue],
                 killed=killed,
             )
             for queue in QUEUES
         ),
-        departures=tuple(departures),
+        incidents=tuple(incidents),
+        stays=tuple(stays),
         unexpected=tuple(
             letter
             for letter in dead
@@ -158,6 +184,8 @@ def _queue(
     whole: set[str],
     dead: Sequence[DeadLetter],
     left: int,
+    slots: int,
+    stays: Sequence[Stay],
     killed: set[int],
 ) -> QueueSums:
     states = progress.of_queue(queue)
@@ -184,6 +212,9 @@ def _queue(
         left_in_queue=left,
         wait_p50=percentile(waits, 0.50),
         wait_p99=percentile(waits, 0.99),
+        nodes=len(stays),
+        node_seconds=round(sum(stay.seconds for stay in stays), 1),
+        work_seconds=round(progress.work_seconds(queue) / slots, 1),
     )
 
 

@@ -10,14 +10,22 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from media.demo.crew import Crew
+from media.demo.decisions import STATES, Decisions, nodes_by_state
 from media.demo.orders import QUEUES
 from media.demo.progress import Progress
 
 _LINE_EVERY_SECONDS = 3.0
 _PANEL_EVERY_SECONDS = 0.25
 _PIPE_WIDTH = 200  # characters: nothing of ours is longer, so nothing is folded
-_STYLES = {"SIGKILL": "bold red", "SIGTERM": "bold yellow", "drained": "green", "again": "green"}
+_STYLES = {
+    "VANISHED": "bold red",
+    "SIGKILL": "bold red",
+    "again": "green",
+    "joined": "cyan",
+    "left": "cyan",
+    "engine": "magenta",
+}
+_UNKNOWN = "?"
 
 
 class View:
@@ -33,6 +41,7 @@ class View:
         )
         self._begun = begun
         self._last = 0.0
+        self._said = ""
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -60,7 +69,7 @@ class View:
                 line.stylize(style, 9, 9 + len(word))
         self._console.print(line, soft_wrap=True)
 
-    def show(self, crew: Crew, progress: Progress) -> None:
+    def show(self, progress: Progress, decisions: Decisions) -> None:
         """Show how far it is, as often as is useful."""
         now = time.monotonic()
         every = _LINE_EVERY_SECONDS if self._plain else _PANEL_EVERY_SECONDS
@@ -68,9 +77,12 @@ class View:
             return
         self._last = now
         if self._plain:
-            self.say(_line(progress))
+            line = _line(progress, decisions)
+            if line != self._said:
+                self.say(line)
+            self._said = line
             return
-        panel = self._panel(crew, progress)
+        panel = self._panel(progress, decisions)
         if self._live is None:
             self._live = Live(panel, console=self._console, auto_refresh=False, transient=True)
             self._live.start()
@@ -79,48 +91,51 @@ class View:
     def _seconds(self) -> float:
         return time.monotonic() - self._begun
 
-    def _panel(self, crew: Crew, progress: Progress) -> Group:
+    def _panel(self, progress: Progress, decisions: Decisions) -> Group:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("queue")
-        table.add_column("", width=24)
-        for column in ("done", "of", "running", "waiting", "submitted", "workers"):
+        table.add_column("", width=20)
+        for column in ("done", "of", "waiting", "in flight", "oldest", *STATES):
             table.add_column(column, justify="right")
         for queue in QUEUES:
-            counts = Counts(progress, crew, queue)
+            done, expected = progress.ended_count(queue), len(progress.expected(queue))
             table.add_row(
                 Text(queue, "bold"),
-                ProgressBar(total=counts.expected, completed=counts.done, width=24),
-                *(
-                    str(number)
-                    for number in (
-                        counts.done,
-                        counts.expected,
-                        counts.running,
-                        counts.waiting,
-                        counts.submitted,
-                        len(crew.of_queue(queue)),
-                    )
-                ),
+                ProgressBar(total=expected, completed=done, width=20),
+                str(done),
+                str(expected),
+                *_seen(decisions, queue, progress.oldest_seconds(queue, time.time())),
             )
-        return Group(Text(), table, Text(f"{self._seconds():5.1f} s", "dim"))
+        said = [Text(words, "dim", no_wrap=True, overflow="ellipsis") for words in decisions.words]
+        clock = Text(f"{self._seconds():5.1f} s", "dim")
+        return Group(
+            Text(), table, Text(), Text("the engine's last decisions", "dim"), *said, clock
+        )
 
 
-class Counts:
-    """A queue's numbers at this moment, in orders."""
-
-    def __init__(self, progress: Progress, crew: Crew, queue: str) -> None:
-        own = progress.of_queue(queue)
-        self.expected = len(progress.expected(queue))
-        self.submitted = sum(state.submitted for state in own.values())
-        self.done = progress.ended_count(queue)
-        alive = [worker for worker in crew.workers if worker.queue == queue and not worker.gone]
-        running = {id_ for worker in alive for id_ in progress.running_on(worker.child.pid)}
-        self.running = sum(not own[id_].ended for id_ in running)
-        self.waiting = self.submitted - self.done - self.running
-
-
-def _line(progress: Progress) -> str:
-    parts = [
-        f"{queue} {progress.ended_count(queue)}/{len(progress.expected(queue))}" for queue in QUEUES
+def _seen(decisions: Decisions, queue: str, oldest_seconds: float | None) -> list[str]:
+    """Return what the engine saw of a queue last; what it does not know is `?`."""
+    age = "-" if oldest_seconds is None else f"{oldest_seconds:.0f} s"
+    recorded = decisions.last.get(queue)
+    if recorded is None:
+        return [_UNKNOWN, _UNKNOWN, age, *([_UNKNOWN] * len(STATES))]
+    snapshot = recorded.snapshot
+    counts = snapshot.counts.value
+    nodes = nodes_by_state(snapshot)
+    return [
+        _UNKNOWN if counts is None else str(counts.visible),
+        _UNKNOWN if counts is None else str(counts.in_flight),
+        age,
+        *(_UNKNOWN if nodes is None else str(nodes[state]) for state in STATES),
     ]
-    return "done: " + ", ".join(parts)
+
+
+def _line(progress: Progress, decisions: Decisions) -> str:
+    parts = []
+    for queue in QUEUES:
+        recorded = decisions.last.get(queue)
+        nodes = None if recorded is None else nodes_by_state(recorded.snapshot)
+        there = _UNKNOWN if nodes is None else str(nodes.total())
+        done, expected = progress.ended_count(queue), len(progress.expected(queue))
+        parts.append(f"{queue} {done}/{expected} on {there}")
+    return "done, on nodes: " + ", ".join(parts)
