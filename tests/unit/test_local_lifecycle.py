@@ -109,9 +109,7 @@ def test_who_leaves_already_does_not_begin_again() -> None:
         (Hook("join", 300, CONTINUE), 1300, State.PENDING_PROCEED),
     ],
 )
-def test_a_wait_that_nobody_ends_comes_to_its_default(
-    hook: Hook, now: float, state: State
-) -> None:
+def test_a_wait_that_nobody_ends_comes_to_its_default(hook: Hook, now: float, state: State) -> None:
     assert lapsed(joining(hook), now).state is state
 
 
