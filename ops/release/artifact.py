@@ -61,9 +61,14 @@ def pack(folder: Path, files: Sequence[str], release: str | None = None) -> Arti
     return Artifact(release or sha256[:_OWN_NAME_CHARACTERS], data, sha256, len(files))
 
 
+def is_name(release: str) -> bool:
+    """Whether a release can be called so."""
+    return _NAME.match(release) is not None
+
+
 def check_name(release: str) -> None:
     """Raise OpsError (exit 2) unless a release can be called so."""
-    if not _NAME.match(release):
+    if not is_name(release):
         raise OpsError(
             f"release: expected 1 to 63 letters, digits, '.', '_' or '-', the first of them a "
             f"letter or digit, got {release[:80]!r}",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ops.release.artifact import check_name
+from ops.release.artifact import is_name
 
 CURRENT: Final = "releases/current.json"
 #: More than it can be: a node reads no more of what claims to be it.
@@ -34,7 +34,7 @@ class Pointer:
 
     @classmethod
     def read(cls, text: bytes) -> Self:
-        """Read `releases/current.json`. Raises BadPointer, OpsError for a name that is none."""
+        """Read `releases/current.json`. Raises BadPointer."""
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -43,7 +43,8 @@ class Pointer:
         release, key, sha256 = values
         if not (isinstance(release, str) and isinstance(key, str) and isinstance(sha256, str)):
             raise BadPointer(f"expected the texts {', '.join(_KEYS)}, found {text[:200]!r}")
-        check_name(release)
+        if not is_name(release):
+            raise BadPointer(f"release: expected the name of one, got {release[:80]!r}")
         if key != key_of(release):
             raise BadPointer(f"key: expected {key_of(release)}, got {key[:200]!r}")
         if not _SHA256.match(sha256):

@@ -150,7 +150,9 @@ def test_services_are_read_ten_a_call_and_known_by_their_tags(aws: str, proxy: F
         (f"{account.name}-q0/pending/1", Lifecycle.PENDING),
     ]
     tags = f"the tags fleet:name={account.name} and fleet:queue=q1"
-    assert found["q1"].group.trouble == f"absent: {account.name}-q1 has not {tags}"
+    assert found["q1"].group.trouble == (
+        f"absent: {account.name}-q1 has not {tags}: put them on the service"
+    )
     assert found["q2"].group.value is None
     assert found["q2"].group.trouble.startswith("absent: ")
     assert partly["q9"].group.value is None

@@ -164,6 +164,7 @@ def test_a_pointer_is_read_as_it_was_written() -> None:
         (b"", "expected a JSON object"),
         (b"[]", "expected the texts"),
         (b'{"release": 1, "key": "", "sha256": ""}', "expected the texts"),
+        (b'{"release": "../r", "key": "", "sha256": ""}', "release: expected the name of one"),
         (b'{"release": "r", "key": "x", "sha256": ""}', "key: expected releases/r.tar.gz"),
         (b'{"release": "r", "key": "releases/r.tar.gz", "sha256": "A"}', "sha256: expected 64"),
         (b"[" * 4096, "expected a JSON object"),
