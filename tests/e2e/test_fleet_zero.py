@@ -67,6 +67,7 @@ def arriving(fleet: Whole) -> Iterator[None]:
         env=fleet.environ(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
 
