@@ -189,7 +189,9 @@ class Fleet:
         """Return every run begun so far, in the order of their starts."""
         if not self.runs_path.exists():
             return []
-        lines = [json.loads(line) for line in self.runs_path.read_text().splitlines()]
+        # A line that is being written is none yet.
+        whole, _, _ = self.runs_path.read_text().rpartition("\n")
+        lines = [json.loads(line) for line in whole.splitlines()]
         ends = {
             (li["id"], li["pid"], li["receive_count"]): li["at"]
             for li in lines

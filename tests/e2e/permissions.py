@@ -114,6 +114,15 @@ def after(into, key):
 
 
 @shared_task(name="next.holds")
+def next_holds(into):
+    holds(into)
+
+
+@shared_task(name="work.holds")
+def work_holds(into):
+    holds(into)
+
+
 def holds(into):
     ends = time.monotonic() + 800
     while time.monotonic() < ends and not pathlib.Path(f"{into}.held").exists():
@@ -205,7 +214,7 @@ class May:
     # -- nodes ----------------------------------------------------------------------------------
 
     def let_go(self) -> None:
-        """End the task that holds."""
+        """End the tasks that hold."""
         self.notes.with_name(f"{self.notes.name}.held").touch()
 
     def ping(self, queue: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ops.local.aws import local_aws
 from tests.e2e.fleet import REPOSITORY, wait_for
 from tests.sqs import StrictSqsProcess
 from tests.sqs.control import Control
@@ -57,6 +58,7 @@ class Shop:
 
     folder: Path
     sqs_url: str
+    aws_url: str
     url: str = ""
 
     @property
@@ -70,6 +72,7 @@ class Shop:
             **inherited,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": self.aws_url,
             "AWS_ENDPOINT_URL_SQS": self.sqs_url,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -129,12 +132,15 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with StrictSqsProcess() as server:
-        shop = Shop(tmp_path_factory.mktemp("shop"), server.url)
+    folder = tmp_path_factory.mktemp("shop")
+    with StrictSqsProcess() as server, local_aws(folder, lambda: None) as aws:
+        shop = Shop(folder, server.url, aws)
         (shop.folder / "stock.py").write_text(STOCK)
         assert shop.run("manage.py", "migrate", "-v0").returncode == 0
         applied = shop.run("-m", "ops", "queues", "apply", "--yes")
         assert applied.returncode == 0, applied.stderr
+        stores = shop.run("-m", "ops", "stores", "apply", "--yes")
+        assert stores.returncode == 0, stores.stderr
         with shop.running("web", "manage.py", "runserver", "--noreload", "127.0.0.1:0") as log:
             started = re.compile(r"server at (http://127\.0\.0\.1:\d+)/")
             shop.url = wait_for(lambda: started.search(log.read_text()), "the web server")[1]

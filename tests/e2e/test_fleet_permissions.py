@@ -40,6 +40,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         may = May(fleet)
         may.start()
         may.publish("next.holds", str(may.notes))
+        may.publish("work.holds", str(may.notes))
         may.publish("work.everything", str(may.notes))
         may.waits(7200)
         may.junk()
@@ -53,6 +54,9 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         may.called("sqs:SendMessage", "ForwarderRole", f"{NAME}-delayed")
         may.noted("total-10", "taken-1400000", "chained", "again", "effect")
         may.ping("next")
+        # They run until their leases were renewed.
+        may.called("sqs:ChangeMessageVisibility", "NodeRole", f"{NAME}-next")
+        may.called("sqs:ChangeMessageVisibility", "NodeRole", f"{NAME}-work")
         may.let_go()
         may.publish("next.ends", count=8)
         may.forward()
