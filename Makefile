@@ -29,7 +29,7 @@ demo: $(READY)
 	@cd examples/media && $(abspath $(BIN))/python -m media.demo $(ARGS)
 
 COMPILE = $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
-  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet
+  --generate-hashes --no-header --quiet
 
 # A test goes to whichever process is free; where a file's tests share servers, all of them do
 # (tests/conftest.py).

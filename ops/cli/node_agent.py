@@ -44,7 +44,7 @@ def agent(ops: Ops, queue: str | None, node_id: str | None, every: timedelta) ->
     """
     from ops.node.agent import Agent  # noqa: PLC0415
     from ops.node.starting import hands_of, settings_of  # noqa: PLC0415
-    from ops.node.waking import Waking  # noqa: PLC0415
+    from ops.waking import Waking  # noqa: PLC0415
     from worker.notify import take  # noqa: PLC0415
 
     # The socket is this process's alone: out of the environment before anything is started.

@@ -47,9 +47,10 @@ def run(ops: Ops, every: timedelta, place: str | None, once: bool, as_json: bool
     itself. Nothing that AWS answers ends it. With --once it exits 1 where the tick had trouble.
     """
     from ops.scaling.engine import Engine  # noqa: PLC0415
-    from ops.scaling.running import Ending, Runner  # noqa: PLC0415
+    from ops.scaling.running import Runner  # noqa: PLC0415
     from ops.scaling.starting import journal_at, lease_seconds, parts_of  # noqa: PLC0415
     from ops.scaling.told import Told, as_data, line  # noqa: PLC0415
+    from ops.waking import Waking  # noqa: PLC0415
     from worker.notify import take  # noqa: PLC0415
 
     # The socket is this process's alone: out of the environment before anything is started.
@@ -68,7 +69,7 @@ def run(ops: Ops, every: timedelta, place: str | None, once: bool, as_json: bool
             for tick in news:
                 print_line(line(tick))
 
-    with parts_of(fleet) as parts, Ending() as ending:
+    with parts_of(fleet) as parts, Waking() as ending:
         journal = None if place is None else journal_at(fleet, place)
         engine = Engine(
             parts,

@@ -24,7 +24,7 @@ from worker.drain import Phase, Plan
 
 if TYPE_CHECKING:
     from ops.node.memory import Memory, Settings
-    from ops.node.waking import Waking
+    from ops.waking import Waking
     from worker.notify import Supervisor
 
 #: Less than who asks waits for an answer on a socket (`worker.control.TIMEOUT_SECONDS`).

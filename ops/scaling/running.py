@@ -2,66 +2,21 @@
 
 from __future__ import annotations
 
-import select
-import signal
-import socket
 import time
 from collections.abc import Callable
-from types import FrameType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from ops.errors import Exit, OpsError
+from ops.errors import OpsError
 from ops.scaling.tick import Ticked
 from worker.drain import Phase, Plan
 
 if TYPE_CHECKING:
     from ops.scaling.engine import Engine
+    from ops.waking import Waking
     from worker.notify import Supervisor
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 #: systemd is told how the engine stands at least this often.
 _LOOK_SECONDS: Final = 10.0
-
-
-class Ending:
-    """The first SIGTERM or Ctrl-C asks for an end, a second one is the end. For the main thread.
-
-    Nothing is raised, so that no tick stops half-way; what waits is woken through a file.
-    """
-
-    def __init__(self) -> None:
-        self.asked_by: int | None = None
-
-    def __enter__(self) -> Self:
-        self._woken, self._waker = socket.socketpair()
-        for end in (self._woken, self._waker):
-            end.setblocking(False)
-        self._before = [signal.signal(number, self._ask) for number in _SIGNALS]
-        self._fd_before = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._fd_before)
-        for number, handler in zip(_SIGNALS, self._before, strict=True):
-            signal.signal(number, handler)
-        self._woken.close()
-        self._waker.close()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait so long, or until an end is asked for; return whether it is."""
-        if self.asked_by is None and seconds > 0:
-            select.select([self._woken], [], [], seconds)
-        return self.asked_by is not None
-
-    @property
-    def code(self) -> Exit:
-        """The exit code: SIGTERM is an orderly end, Ctrl-C an interruption."""
-        return Exit.INTERRUPTED if self.asked_by == signal.SIGINT else Exit.DONE
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.asked_by = number
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
 
 
 class Runner:
@@ -82,7 +37,7 @@ class Runner:
         self._clock = clock
         self._status = "starting"
 
-    def run(self, ending: Ending, *, once: bool = False) -> Ticked:
+    def run(self, ending: Waking, *, once: bool = False) -> Ticked:
         """Tick until an end is asked for, or once; return the last tick.
 
         The times of ticks do not drift: one that takes longer than the time between two leaves out
@@ -117,7 +72,7 @@ class Runner:
         self._status = f"{state}, {len(ticked.queues)} queues; {'; '.join(ticked.troubles)}"
         return ticked
 
-    def _wait(self, ending: Ending, until: float) -> bool:
+    def _wait(self, ending: Waking, until: float) -> bool:
         while True:
             self._tell(Plan())
             left = until - time.monotonic()

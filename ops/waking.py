@@ -1,4 +1,4 @@
-"""What the agent waits on: its next look, an answer from another thread, a signal to end."""
+"""What a daemon waits on: its next turn, an answer from another thread, a signal to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Waking:
-    """Waits that other threads and signals cut short. Entered by the main thread."""
+    """Waits that other threads and signals cut short. Entered by the main thread.
+
+    The first SIGTERM or Ctrl-C asks for an end, a second one is the end. Nothing is raised, so that
+    nothing stops half-way.
+    """
 
     def __init__(self) -> None:
         self.asked_by: int | None = None
