@@ -237,6 +237,7 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert stdout == ""
     assert "Traceback" not in stderr
+    assert "demo: ending the nodes, the engine and the local AWS (Ctrl-C again: at once)" in stderr
     assert stderr.splitlines()[-1].startswith("demo: stopped: ")
     assert not processes_in(out)
 

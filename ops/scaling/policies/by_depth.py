@@ -15,7 +15,8 @@ def depth(sight: Sight) -> Wish:
     nodes = -(-work // slots)
     return Wish(
         "depth",
-        f"{counts.visible} waiting and {counts.in_flight} in flight fill {nodes} nodes of {slots}",
+        f"{counts.visible} waiting and {counts.in_flight} in flight fill {nodes} nodes "
+        f"of {slots} slots",
         nodes=nodes,
         keep=nodes,
     )

@@ -1,6 +1,7 @@
 """What happened to nodes and messages, told line by line."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -88,6 +89,8 @@ class _Teller:
 
     def _made(self, one: Again) -> str:
         order = self._orders[one.id]
+        if order.damaged:
+            return "nothing, it is damaged on purpose"
         if not one.whole:
             return "NOT WHOLE"
         path = self._deliveries.path(order)
@@ -102,10 +105,13 @@ class _Teller:
 
     def _dead(self) -> Iterator[Line]:
         for queue in self._sums.queues:
-            for letter in queue.dead:
+            letters = Counter(letter.id for letter in queue.dead)
+            for letter in {letter.id: letter for letter in queue.dead}.values():
                 unexpected = letter in self._sums.unexpected
                 style = "bold red" if unexpected else "yellow"
                 note = "" if unexpected else " (damaged on purpose)"
+                if letters[letter.id] > 1:
+                    note += f" {letters[letter.id]} times, as it was run again"
                 yield Line("dead", style, f"{queue.queue}: {letter.id}{note}: {letter.kind}:")
                 for text in textwrap.wrap(letter.text, _WIDTH, max_lines=2, placeholder=" ..."):
                     yield Line("", "", text)

@@ -2,18 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from media.demo.deliveries import Deliveries
 from media.demo.happenings import happenings, size_text
 from media.demo.orders import Order
-from media.demo.sums import Sums
+from media.demo.sums import QueueSums, Sums
 
 _PIPE_WIDTH = 140  # characters
 
@@ -69,45 +70,38 @@ class Report:
             self._console.file.write(f"{line.rstrip()}\n")
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        table.add_column("queue")
-        for column in (
-            *("submitted", "finished", "lost", "run twice", "dead letters"),
-            *("wait p50", "wait p99", "nodes", "node time", "pure work"),
-        ):
-            table.add_column(column, justify="right")
-        for queue in self._sums.queues:
-            numbers = (len(queue.lost), len(queue.run_twice), len(queue.dead))
-            styles = ("bold red", "yellow", "yellow")
-            table.add_row(
-                Text(queue.queue, "bold"),
-                str(queue.submitted),
-                str(queue.finished),
-                *(
-                    Text(str(number), style if number else "")
-                    for number, style in zip(numbers, styles, strict=True)
-                ),
-                _seconds(queue.wait_p50),
-                _seconds(queue.wait_p99),
-                str(queue.nodes),
-                _whole_seconds(queue.node_seconds),
-                _whole_seconds(queue.work_seconds),
-            )
-        queues = self._sums.queues
-        table.add_section()
-        table.add_row(
-            Text("all", "bold"),
-            str(sum(queue.submitted for queue in queues)),
-            str(sum(queue.finished for queue in queues)),
-            Text(str(self._sums.lost), "bold red" if self._sums.lost else "bold green"),
-            str(sum(len(queue.run_twice) for queue in queues)),
-            str(sum(len(queue.dead) for queue in queues)),
-            *("", ""),
-            str(sum(queue.nodes for queue in queues)),
-            _whole_seconds(sum(queue.node_seconds for queue in queues)),
-            _whole_seconds(sum(queue.work_seconds for queue in queues)),
-        )
+        """Return the sums, a row a queue, or a column a queue where that is too wide."""
+        rows = [self._names(), *map(_numbers, self._sums.queues), self._all()]
+        table = _aligned(rows)
+        options = self._console.options.update(width=_PIPE_WIDTH)
+        if Measurement.get(self._console, options, table).maximum > self._console.width:
+            return _aligned([list(column) for column in zip(*rows, strict=True)], gap=2)
         return table
+
+    @staticmethod
+    def _names() -> list[Text]:
+        return [
+            Text(name, "bold")
+            for name in (
+                *("queue", "submitted", "finished", "lost", "run twice", "dead letters"),
+                *("wait p50", "wait p99", "nodes", "node time", "pure work"),
+            )
+        ]
+
+    def _all(self) -> list[Text]:
+        queues = self._sums.queues
+        return [
+            Text("all", "bold"),
+            Text(str(sum(queue.submitted for queue in queues))),
+            Text(str(sum(queue.finished for queue in queues))),
+            Text(str(self._sums.lost), "bold red" if self._sums.lost else "bold green"),
+            Text(str(sum(len(queue.run_twice) for queue in queues))),
+            Text(str(sum(len(queue.dead) for queue in queues))),
+            *(Text(), Text()),
+            Text(str(sum(queue.nodes for queue in queues))),
+            Text(_whole_seconds(sum(queue.node_seconds for queue in queues))),
+            Text(_whole_seconds(sum(queue.work_seconds for queue in queues))),
+        ]
 
     # -- where things lie ------------------------------------------------------------------------
 
@@ -139,6 +133,36 @@ class Report:
         if self._sums.lost:
             return Text(f"{self._sums.lost} of {took} LOST.", "bold red")
         return Text(f"Nothing was lost, but not all is well: {took}.", "bold red")
+
+
+def _numbers(queue: QueueSums) -> list[Text]:
+    numbers = (len(queue.lost), len(queue.run_twice), len(queue.dead))
+    styles = ("bold red", "yellow", "yellow")
+    return [
+        Text(queue.queue, "bold"),
+        Text(str(queue.submitted)),
+        Text(str(queue.finished)),
+        *(
+            Text(str(number), style if number else "")
+            for number, style in zip(numbers, styles, strict=True)
+        ),
+        Text(_seconds(queue.wait_p50)),
+        Text(_seconds(queue.wait_p99)),
+        Text(str(queue.nodes)),
+        Text(_whole_seconds(queue.node_seconds)),
+        Text(_whole_seconds(queue.work_seconds)),
+    ]
+
+
+def _aligned(rows: Sequence[Sequence[Text]], gap: int = 3) -> Table:
+    """Return a table whose first row and column are names."""
+    first, *rest = rows
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    for number, name in enumerate(first):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in rest:
+        table.add_row(*row)
+    return table
 
 
 def _seconds(seconds: float | None) -> str:

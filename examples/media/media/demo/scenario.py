@@ -124,10 +124,10 @@ class Demo:
         }
 
     def _set_up(self, programs: Programs) -> None:
-        programs.run("stacks", "ops", "stack", "apply", "--yes")
         self.view.say("ops stack apply --yes: what the queues share, and a queue and a group each")
-        programs.run("release", "ops", "release", "put")
+        programs.run("stacks", "ops", "stack", "apply", "--yes")
         self.view.say("ops release put: the application, where nodes find it")
+        programs.run("release", "ops", "release", "put")
 
     def _samples(self) -> tuple[str, ...]:
         return (

@@ -1,7 +1,9 @@
 """Ctrl-C, and the other ways in which a run is asked to end early."""
 
+import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -10,6 +12,8 @@ from ops.errors import OpsError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_SECONDS = 0.05
+_ENDING = b"\ndemo: ending the nodes, the engine and the local AWS (Ctrl-C again: at once)\n"
+_AT_ONCE = b"\ndemo: ended at once\n"
 
 
 class Stopped(Exception):
@@ -37,8 +41,16 @@ class Stop:
 
     def _signalled(self, number: int, _frame: object) -> None:
         if self._number is not None:
+            self._say(_AT_ONCE)
             self._leave(128 + number)
         self._number = number
+        self._say(_ENDING)
+
+    @staticmethod
+    def _say(line: bytes) -> None:
+        # Nothing that takes a lock may be called in a handler; the terminal itself may be gone.
+        with contextlib.suppress(OSError):
+            os.write(sys.stderr.fileno(), line)
 
     @staticmethod
     def _leave(status: int) -> NoReturn:

@@ -17,6 +17,7 @@ from media.demo.progress import Progress
 _LINE_EVERY_SECONDS = 3.0
 _PANEL_EVERY_SECONDS = 0.25
 _PIPE_WIDTH = 200  # characters: nothing of ours is longer, so nothing is folded
+_WIDE = 114  # characters: what the panel takes with its bar and the nodes by state
 _STYLES = {
     "VANISHED": "bold red",
     "SIGKILL": "bold red",
@@ -94,17 +95,20 @@ class View:
     def _panel(self, progress: Progress, decisions: Decisions) -> Group:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("queue")
-        table.add_column("", width=20)
-        for column in ("done", "of", "waiting", "in flight", "oldest", *STATES):
+        wide = self._console.width >= _WIDE
+        if wide:
+            table.add_column("", width=20)
+        for column in ("done", "of", "waiting", "in flight", "oldest", *(STATES if wide else ())):
             table.add_column(column, justify="right")
         for queue in QUEUES:
             done, expected = progress.ended_count(queue), len(progress.expected(queue))
+            seen = _seen(decisions, queue, progress.oldest_seconds(queue, time.time()))
             table.add_row(
                 Text(queue, "bold"),
-                ProgressBar(total=expected, completed=done, width=20),
+                *([ProgressBar(total=expected, completed=done, width=20)] if wide else []),
                 str(done),
                 str(expected),
-                *_seen(decisions, queue, progress.oldest_seconds(queue, time.time())),
+                *(seen if wide else seen[: -len(STATES)]),
             )
         said = [Text(words, "dim", no_wrap=True, overflow="ellipsis") for words in decisions.words]
         clock = Text(f"{self._seconds():5.1f} s", "dim")
