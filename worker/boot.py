@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sysconfig
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,7 +65,8 @@ class Boot:
                 first = str(error).splitlines()[0] if str(error) else "no reason given"
                 refuse(
                     f"{self._fleet.path}: imports: expected {module} to import, found "
-                    f"{type(error).__name__}: {first}: mend the module, or install what it needs"
+                    f"{type(error).__name__}: {first}{_where(error)}: mend the module, or install "
+                    "what it needs"
                 )
 
     def choose_queue(self, conf: Any, options: dict[str, Any], **_: Any) -> None:
@@ -199,3 +203,18 @@ def request_class(found: Any) -> type:
     if cls is CeleryRequest:
         return Request
     return type(f"Fleet{cls.__name__}", (Request, cls), {})
+
+
+def _where(error: BaseException) -> str:
+    """Say in which line of the application an import failed; "" where none of its lines did."""
+    if isinstance(error, SyntaxError):
+        return ""  # its own words have the place
+    libraries = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+    # The first frame is ours.
+    frames = [
+        f" ({os.path.relpath(frame.f_code.co_filename)}:{line})"
+        for frame, line in list(traceback.walk_tb(error.__traceback__))[1:]
+        if not frame.f_code.co_filename.startswith("<")
+        and not any(Path(frame.f_code.co_filename).is_relative_to(each) for each in libraries)
+    ]
+    return frames[-1] if frames else ""

@@ -12,6 +12,7 @@ from ops.errors import Exit
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet, ManifestError, Queue
+    from worker.manifest.problems import Problem
     from worker.promises import Caution
 
 
@@ -84,7 +85,9 @@ def reference() -> None:
 def _notes(fleet: Fleet) -> list[str]:
     from worker.promises import promises  # noqa: PLC0415
 
-    lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {len(fleet.queues)} queues"]
+    count = len(fleet.queues)
+    queues = f"{count} queue{'' if count == 1 else 's'}"
+    lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {queues}"]
     sentences: dict[str, list[str]] = {}
     for name, queue in fleet.queues.items():
         for sentence in promises(queue):
@@ -92,6 +95,7 @@ def _notes(fleet: Fleet) -> list[str]:
     lines += [f"{', '.join(names)}: note: {sentence}" for sentence, names in sentences.items()]
     for name, queue in fleet.queues.items():
         lines += [f"queues.{name}.{c.key}: caution: {c.text}" for c in _cautions(queue)]
+    lines += [f"{p.place}: on AWS: {p.what}: {p.remedy}" for p in _on_aws(fleet)]
     return lines
 
 
@@ -105,7 +109,20 @@ def _right(fleet: Fleet) -> dict[str, Any]:
         }
         for name, queue in fleet.queues.items()
     }
-    return {"file": str(fleet.path), "fleet": fleet.name, "problems": [], "queues": queues}
+    return {
+        "file": str(fleet.path),
+        "fleet": fleet.name,
+        "problems": [],
+        "queues": queues,
+        "on_aws": [_problem(each) for each in _on_aws(fleet)],
+    }
+
+
+def _on_aws(fleet: Fleet) -> tuple[Problem, ...]:
+    """Return what `ops stack plan` refuses and a worker does not mind."""
+    from ops.stack.checks import of_manifest  # noqa: PLC0415
+
+    return of_manifest(fleet)
 
 
 def _cautions(queue: Queue) -> list[Caution]:
@@ -120,8 +137,12 @@ def _cautions(queue: Queue) -> list[Caution]:
 
 
 def _wrong(error: ManifestError) -> dict[str, Any]:
-    problems = [{"place": p.place, "what": p.what, "remedy": p.remedy} for p in error.problems]
-    return {"file": error.file, "fleet": None, "problems": problems, "queues": {}}
+    problems = [_problem(each) for each in error.problems]
+    return {"file": error.file, "fleet": None, "problems": problems, "queues": {}, "on_aws": []}
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    return {"place": problem.place, "what": problem.what, "remedy": problem.remedy}
 
 
 def _as_data(fleet: Fleet) -> dict[str, Any]:

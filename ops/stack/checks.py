@@ -48,16 +48,17 @@ _TYPE: Final = re.compile(r"(?P<family>[a-z]+)[0-9]+(?P<attributes>[a-z0-9-]*)\.
 
 def problems(fleet: Fleet, account: Account) -> tuple[str, ...]:
     """Return what cannot be, a line each, with the manifest's name in front."""
-    found = [
-        *_names(fleet),
-        *_buckets(fleet, account),
-        *_quota(fleet),
-        *(each for queue in fleet.queues.values() for each in _queue(queue)),
-    ]
+    found = [*of_manifest(fleet), *_buckets(fleet, account)]
     if found:
         return tuple(f"{fleet.path}: {each}" for each in found)
     measured = measures(plans(fleet, account), account)
     return tuple(f"{fleet.path}: {each}" for each in measured if each.over)
+
+
+def of_manifest(fleet: Fleet) -> tuple[Problem, ...]:
+    """Return what cannot be in whatever account."""
+    queues = (each for queue in fleet.queues.values() for each in _queue(queue))
+    return (*_names(fleet), *_quota(fleet), *queues)
 
 
 def longest_drain(heartbeat: timedelta) -> timedelta:

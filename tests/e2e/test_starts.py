@@ -66,7 +66,7 @@ WRONG = (
     ),
     Start(
         "a task module that needs what is not installed",
-        ("imports", "needy", "ModuleNotFoundError", "not_installed_here"),
+        ("imports", "needy", "ModuleNotFoundError", "not_installed_here", "(needy.py:1)"),
         manifest=_manifest(imports="needy"),
         files={"needy.py": "import not_installed_here\n"},
     ),
@@ -78,9 +78,9 @@ WRONG = (
     ),
     Start(
         "a task module that exits",
-        ("imports", "leaving", "SystemExit"),
+        ("imports", "leaving", "SystemExit", "bye (leaving.py:2)"),
         manifest=_manifest(imports="leaving"),
-        files={"leaving.py": "raise SystemExit('bye')\n"},
+        files={"leaving.py": "\nraise SystemExit('bye')\n"},
     ),
     Start(
         "a module worker of the user's",

@@ -90,6 +90,19 @@ def test_check_shows_what_surprises_in_a_queues_scaling(folder: Path) -> None:
     assert [f"queues.video.{c['key']}: caution: {c['text']}" for c in said] == found
 
 
+def test_check_says_what_aws_would_refuse(folder: Path) -> None:
+    (folder / "fleet.toml").write_text(
+        'name = "media"\n[queues.video]\ntasks = ["media.*"]\nruntime = "ecs"\n'
+    )
+    ran = ops("manifest", "check", cwd=folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, *_, last = ran.stdout.splitlines()
+    assert first == "fleet.toml: nothing wrong: fleet media, 1 queue"
+    assert last.startswith("queues.video.nodes.image: on AWS: expected the container image")
+    data = json.loads(ops("manifest", "check", "--json", cwd=folder).stdout)
+    assert [each["place"] for each in data["on_aws"]] == ["queues.video.nodes.image"]
+
+
 def test_check_of_a_wrong_manifest(folder: Path) -> None:
     wrong = folder / "wrong.toml"
     wrong.write_text(TEXT.replace("lease", "leese").replace("solo", "gevent"))

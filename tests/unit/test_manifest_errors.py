@@ -166,7 +166,7 @@ WHOLE_FILES = [
         ],
     ),
     (HEAD, ["queues: expected at least one queue, got none: add one: [queues.mail]"]),
-    (HEAD + "queues = 3", ["queues: expected a table, got 3: write it as [queues]"]),
+    (HEAD + "queues = 3", ["queues: expected a table, got 3: write it as [queues.NAME]"]),
     (
         HEAD + "[queues]\nmail = 3",
         ["queues.mail: expected a table, got 3: write it as [queues.mail]"],
@@ -308,3 +308,15 @@ def test_a_wrong_time_limit_is_one_problem_though_others_follow_from_it(tmp_path
     assert lines_of(HEAD + MAIL + "time_limit = 5", tmp_path) == [
         'queues.mail.time_limit: expected a duration with its unit, got 5: add one, such as "5s"'
     ]
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text(HEAD + MAIL, encoding="utf-8-sig")
+    assert load(file).name == "media"
+
+
+def test_an_array_of_queues_is_told_how_a_queue_is_written(tmp_path: Path) -> None:
+    (line,) = lines_of(HEAD + '[[queues]]\ntasks = ["mail.*"]\n', tmp_path)
+    assert line.startswith("queues: expected a table, got ")
+    assert line.endswith("write it as [queues.NAME]")

@@ -21,6 +21,12 @@ Count = Annotated[int, Field(ge=0, le=MOST_NODES)]
 #: Three of one size and architecture: one alone is soon out of spot capacity in some zone.
 DEFAULT_TYPES: Final = ("m7g.large", "m6g.large", "m7gd.large")
 
+#: What a task of ECS is given to stop in: `StopTimeout` of `deploy/cloudformation/queue-ecs.yaml`,
+#: and the most that Fargate gives (ContainerDefinition, ECS API reference).
+TASK_STOP: Final = timedelta(seconds=120)
+#: How long its running work may go on then: what still runs is handed back, deletes are flushed.
+TASK_DRAIN: Final = TASK_STOP - timedelta(seconds=25)
+
 _WARM_BOOT = timedelta(seconds=45)
 
 

@@ -125,7 +125,8 @@ def _merged(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, 
 
 def _text(file: Path, remedy: str) -> str:
     try:
-        return file.read_bytes().decode("utf-8")
+        # Some editors put a byte order mark before the text; TOML knows none.
+        return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         problem = Problem("", "expected a manifest, got no such file", remedy)
     except UnicodeDecodeError as error:
@@ -156,4 +157,5 @@ def _table(document: Mapping[str, Any], key: str, problems: list[Problem]) -> di
 
 
 def _not_a_table(place: str, value: object) -> Problem:
-    return Problem(place, f"expected a table, got {quoted(value)}", f"write it as [{place}]")
+    written = f"[{place}.NAME]" if place == "queues" else f"[{place}]"
+    return Problem(place, f"expected a table, got {quoted(value)}", f"write it as {written}")
