@@ -31,13 +31,12 @@ demo: $(READY)
 COMPILE = $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
   --generate-hashes --no-header --quiet
 
-# A test goes to whichever process is free; where a file's tests share servers, all of them do
-# (tests/conftest.py).
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
+# A test goes to whichever process is free, the longest first; where a file's tests share servers,
+# all of them do (tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: check types imports
-	$(PYTEST) tests/unit tests/cloud tests/sqs
-	$(PYTEST) tests/e2e
+	$(PYTEST) tests
 
 check: $(READY)
 	$(BIN)/ruff format --check .

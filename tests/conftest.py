@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return file if _shares(config.rootpath / file) else nodeid
 
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes a core: most of a test waits for a worker, a lease or a node."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that say they may take long: else one process ends with one of them."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        allowed = float(mark.args[0]) if mark is not None else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), allowed)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @cache
