@@ -1,6 +1,7 @@
 """The agent: looks, takes a step, does what it says, and waits; until a signal ends it.
 
 It stops no worker at its end: the node goes on as it is, and the next agent from what was kept.
+A task of ECS is stopped as a whole: its agent sees the workers off first, and leaves the registry.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ops.node.hearing import Ear
 from ops.node.keeping import Keeper
 from ops.node.sight import Result, Sight
 from ops.node.stance import stance
-from ops.node.steps import steps
+from ops.node.steps import ended, steps
 from ops.node.talk import account
 from worker.drain import Phase, Plan
 
@@ -75,18 +76,19 @@ class Agent:
         memory = self._keeper.recall()
         began = time.monotonic()
         at_once: tuple[Result, ...] = ()
-        over = False
-        while not over:
+        asked, now = False, began
+        while not (asked and ended(self._doing.place, memory, now)):
             now = time.monotonic()
-            sight = self._sight(at_once)
+            sight = self._sight(at_once, ending=asked)
             actions, memory = steps(sight, memory, now, self._rng, self._settings)
             self._keep(memory)
             at_once = self._doing.do(actions)
             self._tell(sight, memory, now, began)
-            over = self._waking.wait(0.0 if at_once else LOOK_SECONDS / 2)
+            self._waking.rest(0.0 if at_once else LOOK_SECONDS / 2)
+            asked = self._waking.asked_by is not None
         self._notify(now, Plan(Phase.LEAVING), "ending; the worker goes on")
 
-    def _sight(self, at_once: tuple[Result, ...]) -> Sight:
+    def _sight(self, at_once: tuple[Result, ...], *, ending: bool) -> Sight:
         doing = self._doing
         news = doing.news()
         for result in news:
@@ -102,6 +104,7 @@ class Agent:
             results=(*at_once, *news),
             busy=doing.busy,
             withdrawing=self._asked.is_set(),
+            ending=ending,
         )
 
     def _keep(self, memory: Memory) -> None:
@@ -119,7 +122,8 @@ class Agent:
         said = account(sight, stands, memory, now, self._settings)
         self._told = said
         # The worker's unit waits for this one: it is not to be waited for in turn.
-        begun = memory.speech.attempts > 0 or now - began >= FIRST_ANSWER_SECONDS
+        spoken = memory.speech.attempts > 0 or stands.warm
+        begun = spoken or now - began >= FIRST_ANSWER_SECONDS
         status = "; ".join(said["reasons"]) or memory.topics.get("stance", "")
         self._notify(now, Plan(), status, ready=begun)
 

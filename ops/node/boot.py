@@ -18,12 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ops.aws import aws_errors
+from ops.aws import DENIED_CODES, aws_errors
 from ops.errors import OpsError
-from ops.node.boot_files import AGENT_UNIT, boot_files, worker_unit
+from ops.node.boot_files import (
+    AGENT_UNIT,
+    BOOT_UNIT,
+    boot_environment,
+    boot_files,
+    worker_unit,
+)
+from ops.registry.table import code_of
 from ops.release.artifact import MOST_BYTES
 from ops.release.store import current
-from ops.release.unpack import link, unpack
+from ops.release.unpack import check_interpreter, link, unpack
 from worker.fleet import ManifestError, load
 
 if TYPE_CHECKING:
@@ -63,6 +70,7 @@ def boot(
     What S3 does not answer, or does not have yet, is asked for again for `patience_seconds`: a
     machine may be up before its network and its role are. Raises OpsError.
     """
+    check_interpreter()
     until = time.monotonic() + patience_seconds
     pointer = _patiently(lambda: _pointed(asked, s3), until, say)
     folder = asked.home / "releases" / pointer.release
@@ -74,10 +82,14 @@ def boot(
         fleet, asked.queue, pointer.release, asked.region, wheels=bool(wheels)
     ).items():
         _write(asked.root / path, text)
+    told = boot_environment(asked.fleet, asked.queue, asked.bucket, asked.region)
+    _write(asked.root / "etc/fleet/boot.env", told)
     link(folder, asked.home / "current")
     if wheels:
         _install(wheels, folder)
     _systemctl("daemon-reload")
+    # A node that is stopped comes back with the release in force by then, and so is booted again.
+    _systemctl("enable", "--quiet", BOOT_UNIT)
     # Not waited for: systemd tries again for as long as it takes, and the agent tells how it went.
     _systemctl("start", "--no-block", AGENT_UNIT, worker_unit(pointer.release))
     return pointer
@@ -98,12 +110,27 @@ def _patiently(attempt: Callable[[], _Answer], until: float, say: Callable[[str]
 
 
 def _pointed(asked: Boot, s3: S3Client) -> Pointer:
-    found = current(s3, asked.bucket)
+    try:
+        found = current(s3, asked.bucket)
+    except OpsError as error:
+        if not _denied(error):
+            raise
+        raise OpsError(
+            f"{error}; that is also what S3 answers a role without s3:ListBucket where there is no "
+            "release yet: ops release put"
+        ) from error
     if found is None:
         raise OpsError(
             f"s3://{asked.bucket}: expected a release, there is none yet: ops release put"
         )
     return found
+
+
+def _denied(error: OpsError) -> bool:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and code_of(cause) in DENIED_CODES
 
 
 def _fetch(asked: Boot, s3: S3Client, pointer: Pointer, folder: Path) -> None:

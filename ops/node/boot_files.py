@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from worker.fleet import Fleet
 
 AGENT_UNIT: Final = "fleet-agent.service"
+#: Boots the node at each start of its machine but the first, which user data does.
+BOOT_UNIT: Final = "fleet-boot.service"
 #: Beyond the drain budget: the worker ends by itself, and flushes what it deleted.
 _END_SECONDS: Final = 60
 #: Of the hard limit: from here on the kernel slows the worker down rather than kill it.
@@ -32,6 +34,17 @@ def boot_files(
             fleet, queue, release, wheels=wheels
         ),
     }
+
+
+def boot_environment(fleet: str, queue: str, bucket: str, region: str) -> str:
+    """Return what the next boot is told, of `ops node boot`'s options."""
+    told = {
+        "FLEET_NAME": fleet,
+        "FLEET_QUEUE": queue,
+        "FLEET_BUCKET": bucket,
+        "AWS_REGION": region,
+    }
+    return "".join(f"{name}={value}\n" for name, value in told.items())
 
 
 def _limits(fleet: Fleet, queue: str, release: str, *, wheels: bool) -> str:

@@ -18,7 +18,6 @@ FRESH_SECONDS: Final = 5.0
 METADATA_SECONDS: Final = 5.0
 #: Who this machine is, and a group that was not told, are asked for again after so long.
 IDENTIFY_SECONDS: Final = 5.0
-GROUP_SECONDS: Final = 60.0
 
 #: Calls that fail are tried again after one second, doubled up to this.
 RETRY_FIRST_SECONDS: Final = 1.0

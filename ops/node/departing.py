@@ -19,6 +19,7 @@ from ops.node.bounds import (
     SPOT_NOTICE_SECONDS,
 )
 from ops.node.seen import AGENT
+from worker.manifest.nodes import TASK_DRAIN
 
 if TYPE_CHECKING:
     from ops.node.roll import Roll
@@ -73,6 +74,13 @@ def departure(
     for notice in _notices(before, noticed, wall, now, within):
         leaves = _both(leaves, notice)
     return leaves
+
+
+def stopped(before: Departure | None, *, now: float, budget_seconds: float) -> Departure:
+    """Return how a task of ECS leaves whose agent is asked to end: all of it is being stopped."""
+    within = min(budget_seconds, TASK_DRAIN.total_seconds())
+    notice = Departure("its task is stopped", now, now + within)
+    return notice if before is None else _both(before, notice)
 
 
 def _notices(

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ops.aws import EXPIRED_CODES
 from ops.errors import OpsError
 from ops.node import looking
 from ops.node.actions import (
@@ -33,6 +34,7 @@ from ops.node.group import NotWaiting
 from ops.node.notices import notice
 from ops.node.place import Unplaced
 from ops.node.sight import Lane, Looked, Noticed, Place, Result
+from ops.registry.table import code_of
 from worker import holds
 
 if TYPE_CHECKING:
@@ -153,8 +155,7 @@ class Doing:
             case Withdraw():
                 return Result(action, heard=item.withdraw())
             case Leave():
-                item.leave()
-        return Result(action)
+                return Result(action, stays=not item.leave())
 
     def _call(self, action: Beat | Complete | Condemn) -> None:
         place, group = self._placed(), self._hands.group()
@@ -167,10 +168,15 @@ class Doing:
                 group.condemn(place.id)
 
     def _look_for_credentials(self, error: Exception) -> None:
-        """Have a client that was made without credentials, as the metadata service hung, remade."""
-        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+        """Have clients remade that have no credentials or old ones: the metadata service hung.
 
-        if isinstance(error.__cause__, NoCredentialsError):
+        botocore looks again only after minutes.
+        """
+        from botocore.exceptions import ClientError, NoCredentialsError  # noqa: PLC0415
+
+        cause = error.__cause__
+        expired = isinstance(cause, ClientError) and code_of(cause) in EXPIRED_CODES
+        if expired or isinstance(cause, NoCredentialsError):
             self._hands.forget()
             self._item = None
 

@@ -1,10 +1,10 @@
-"""The node's calls of Auto Scaling: its lifecycle hooks, its health, its group."""
+"""The node's calls of Auto Scaling: its lifecycle hooks and its health."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ops.aws import aws_errors, unattended
 from ops.node.lifecycle import LEAVE
@@ -40,13 +40,6 @@ class Group:
             "autoscaling", fleet, read_seconds=_READ_SECONDS, attempts=_ATTEMPTS, session=session
         )
         return cls(client)
-
-    def of_instance(self, instance: str) -> str | None:
-        """Return the group of an instance, None where it is in none."""
-        with aws_errors(f"looking for the group of {instance}", service="autoscaling"):
-            answer: Any = self._client.describe_auto_scaling_instances(InstanceIds=[instance])
-        found = [str(each["AutoScalingGroupName"]) for each in answer["AutoScalingInstances"]]
-        return found[0] if found else None
 
     def heartbeat(self, group: str, instance: str) -> None:
         """Keep the leaving hook of an instance open. Raises NotWaiting."""

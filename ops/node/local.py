@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,23 @@ class Worker:
             pass
         return not _dead(self.pid)
 
+    def listens(self) -> bool:
+        """Whether a process holds its socket open, also one whose id is not known here.
+
+        The containers of a task share the folder and not the process table: a worker's id is
+        nobody's in the agent's container, or another's.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            try:
+                with control.short(self.path) as place:
+                    client.connect(place)
+            except (ConnectionRefusedError, FileNotFoundError):
+                return False
+            except OSError:  # it has more askers than it answers, or is not for us
+                return True
+        return True
+
 
 def _dead(pid: int) -> bool:
     """Whether a process has ended and nobody has asked for its status yet (proc(5), stat)."""
@@ -45,7 +63,7 @@ def _dead(pid: int) -> bool:
 def workers(*, queue: str | None = None, pid: int | None = None) -> list[Worker]:
     """Return this machine's workers, oldest process id first.
 
-    Sockets whose process is gone (a worker that was killed) are removed on the way.
+    Sockets that no process holds open (a worker that was killed) are removed on the way.
     """
     found = []
     for path in control.directory().glob("*.sock"):
@@ -53,7 +71,7 @@ def workers(*, queue: str | None = None, pid: int | None = None) -> list[Worker]
         if match is None:
             continue
         worker = Worker(path, match["name"], int(match["pid"]))
-        if not worker.alive():
+        if not worker.listens():
             path.unlink(missing_ok=True)
         elif queue in (None, worker.queue) or worker.queue.endswith(f"-{queue}"):
             found.append(worker)

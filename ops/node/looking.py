@@ -21,7 +21,9 @@ def look(name: str) -> Looked:
     One that does not answer costs the socket's time limit. Raises nothing.
     """
     at = time.monotonic()
-    dead = tuple(each for each in _pids(name) if not Worker(_path(name, each), name, each).alive())
+    dead = tuple(
+        each for each in _pids(name) if not Worker(_path(name, each), name, each).listens()
+    )
     answers = tuple(seen(worker.pid, status(worker)) for worker in _workers(name))
     return Looked(at, answers, dead, holds.reason(name, holds.By.OPERATOR))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from ops.errors import OpsError
 from ops.node.metadata import Metadata, NoMetadata
 from ops.node.sight import Kind, Place
 
@@ -19,6 +18,10 @@ TASK_VARIABLE: Final = "ECS_CONTAINER_METADATA_URI_V4"
 #: "View tags for your EC2 instances using instance metadata").
 GROUP_TAG: Final = "aws:autoscaling:groupName"
 
+_UNTAGGED: Final = (
+    f"not known: expected the tag {GROUP_TAG} in the metadata, found none: launch it from a group, "
+    "with InstanceMetadataTags enabled in its launch template"
+)
 _TASK_ANSWER_SECONDS: Final = 2.0
 _TASK_AT_MOST_BYTES: Final = 1 << 20
 
@@ -27,16 +30,10 @@ class Unplaced(Exception):
     """It cannot be said now which node this is; the text says why."""
 
 
-def place(
-    given: str | None,
-    metadata: Metadata,
-    group_of: Callable[[str], str | None],
-    env: Mapping[str, str] = os.environ,
-) -> Place:
+def place(given: str | None, metadata: Metadata, env: Mapping[str, str] = os.environ) -> Place:
     """Return which node this is: as it was told, as a task of ECS, or as an instance of EC2.
 
-    `group_of` asks Auto Scaling for the group of an instance, and may raise OpsError; it is asked
-    where the instance's tags do not say. Raises Unplaced.
+    An instance whose tags name no group has a place with a `trouble`. Raises Unplaced.
     """
     told = given or env.get(NODE_VARIABLE)
     if told:
@@ -50,15 +47,9 @@ def place(
         raise Unplaced(str(error)) from None
     if instance is None:
         raise Unplaced(f"{metadata.url}: expected an instance-id, found none")
-    if tag is not None:
-        return Place(instance, Kind.INSTANCE, tag)
-    try:
-        group = group_of(instance)
-    except OpsError as error:
-        return Place(instance, Kind.INSTANCE, trouble=str(error))
-    if group is None:
-        return Place(instance, Kind.INSTANCE, trouble="none that Auto Scaling knows")
-    return Place(instance, Kind.INSTANCE, group)
+    if tag is None:
+        return Place(instance, Kind.INSTANCE, trouble=_UNTAGGED)
+    return Place(instance, Kind.INSTANCE, tag)
 
 
 def _task(url: str) -> Place:

@@ -108,6 +108,7 @@ def word(
         for pid, each in roll.known.items()
         if (waited := each.last.waited_since(told.get(pid, each.base))) is not None
     ]
+    polls = [each.polled_at for each in workers if each.polled_at is not None]
     releases = [each.last.release for each in (*workers, *taking) if each.last.release]
     return Word(
         busy=sum(each.last.busy for each in workers),
@@ -118,6 +119,7 @@ def word(
         recent=roll.recent,
         begun=roll.begun_before + sum(each.last.begun for each in workers),
         longest_wait=max(waits, default=None),
+        polled=wall - (now - max(polls)) if polls else None,
     )
 
 

@@ -82,6 +82,8 @@ class Result:
     """Empty: done."""
     ended: bool = False
     """Auto Scaling knows no action of this hook that waits."""
+    stays: bool = False
+    """The registry keeps the item: it is claimed, or another process speaks for the node."""
     heard: Heard | None = None
     """What the registry answered."""
 
@@ -100,3 +102,5 @@ class Sight:
     """Lanes with something under way."""
     withdrawing: bool = False
     """An operator asks to take the node back."""
+    ending: bool = False
+    """The agent is asked to end."""

@@ -44,6 +44,8 @@ class Speech:
     confirm: Retry = AT_ONCE
     leave: Retry = AT_ONCE
     left: bool = False
+    stays: bool = False
+    """It has left, and its item stays for whoever claimed it or speaks for the node now."""
 
     def believed(self, now: float) -> Heard | None:
         """Return what to act on: with no answer for long, a node may receive."""
@@ -76,7 +78,7 @@ def answered(speech: Speech, result: Result, now: float, rng: Random, *, every: 
     if result.trouble:
         return _failed(speech, action, now, rng)
     if isinstance(action, Leave):
-        return replace(speech, left=True)
+        return replace(speech, left=True, stays=result.stays)
     if isinstance(action, Speak | Confirm | Withdraw):
         speech = _heard(speech, result.heard, now)
     if isinstance(action, Speak | Confirm):

@@ -42,7 +42,8 @@ def settings_of(
     named = queue or env.get(QUEUE_VARIABLE)
     if not named:
         raise OpsError(
-            f"ops node agent: expected a queue, got none: name it with --queue or {QUEUE_VARIABLE}",
+            f"{QUEUE_VARIABLE}: expected the queue that this node serves, found none: set it, or "
+            f"name one with --queue: {', '.join(fleet.queues)}",
             Exit.USAGE,
         )
     try:
@@ -120,7 +121,7 @@ def hands_of(
     return Hands(
         name=settings.name,
         metadata=metadata,
-        place=partial(place, node_id, metadata, lambda each: reach.group().of_instance(each)),
+        place=partial(place, node_id, metadata),
         group=reach.group,
         item=item,
         forget=reach.forget,

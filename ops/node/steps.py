@@ -22,7 +22,7 @@ from ops.node.actions import (
     Speak,
     Withdraw,
 )
-from ops.node.bounds import GROUP_SECONDS, LAST_WORD_SECONDS, LOOK_SECONDS, METADATA_SECONDS
+from ops.node.bounds import IDENTIFY_SECONDS, LAST_WORD_SECONDS, LOOK_SECONDS, METADATA_SECONDS
 from ops.node.judge import beyond_repair
 from ops.node.seen import AGENT
 from ops.node.sight import Kind, Lane
@@ -32,7 +32,7 @@ from ops.node.talk import talk
 if TYPE_CHECKING:
     from ops.node.actions import Action
     from ops.node.memory import Memory, Settings
-    from ops.node.sight import Result, Sight
+    from ops.node.sight import Place, Result, Sight
 
 
 def steps(
@@ -53,6 +53,22 @@ def steps(
     return [*actions, *said], memory
 
 
+def ended(place: Place | None, memory: Memory, now: float) -> bool:
+    """Whether an agent that is asked to end may: a task's has seen its workers off before."""
+    return not _is_task(place) or _over(memory, now)
+
+
+def _is_task(place: Place | None) -> bool:
+    return place is not None and place.kind is Kind.TASK
+
+
+def _over(memory: Memory, now: float) -> bool:
+    """Whether a node that leaves has no workers and no more to say."""
+    return memory.gone_at is not None and (
+        memory.speech.left or now >= memory.gone_at + LAST_WORD_SECONDS
+    )
+
+
 # -- what is known -------------------------------------------------------------------------------
 
 
@@ -66,6 +82,9 @@ def _absorb(sight: Sight, memory: Memory, now: float, rng: Random, settings: Set
     leaves = departing.departure(
         memory.leaves, sight.noticed, wall=sight.wall, now=now, within=within
     )
+    if sight.ending and _is_task(sight.place):
+        budget = settings.drain_budget_seconds
+        leaves = departing.stopped(leaves, now=now, budget_seconds=budget)
     gone = leaves is not None and looked is not None and (not looked.workers or leaves.overdue(now))
     gone_at = (now if memory.gone_at is None else memory.gone_at) if gone else None
     return replace(memory, leaves=leaves, gone_at=gone_at)
@@ -83,7 +102,7 @@ def _answered(
         case Mark(reason):
             return memory if result.trouble else replace(memory, marked=reason)
         case Identify():
-            again = memory.identify.done(now, GROUP_SECONDS)
+            again = memory.identify.done(now, IDENTIFY_SECONDS)
             if result.trouble:
                 again = memory.identify.failed(now, rng)
             return replace(memory, identify=again)
@@ -143,6 +162,9 @@ def _of_registry(
         return [], memory
     if sight.withdrawing:
         return [Withdraw()], memory
+    # Not before it is known to be no node of the warm pool.
+    if sight.place.kind is Kind.INSTANCE and sight.noticed is None:
+        return [], memory
     # Only who has registered can leave: of an agent that was killed the next one does both.
     if memory.gone_at is not None and speech.heard_at is not None:
         return ([Leave()] if now >= speech.leave.due else []), memory
@@ -171,16 +193,13 @@ def _of_group(sight: Sight, stands: Stance, memory: Memory, now: float) -> list[
     place, leaves = sight.place, memory.leaves
     if place is None or place.kind is not Kind.INSTANCE or not place.group:
         return []
-    over = memory.gone_at is not None and (
-        memory.speech.left or now >= memory.gone_at + LAST_WORD_SECONDS
-    )
     well = leaves is None and not stands.warm
     call = lifecycle.owed_to_group(
         memory.member,
         lifecycle.Owed(
             joins=_joins(sight, stands, memory),
             terminating=leaves is not None and leaves.terminating,
-            gone=over,
+            gone=_over(memory, now),
             broken=beyond_repair(memory.roll, now) if well else "",
         ),
         now,

@@ -12,6 +12,7 @@ from ops.node.judge import beyond_repair
 if TYPE_CHECKING:
     from ops.node.memory import Memory, Settings
     from ops.node.sight import Sight
+    from ops.node.speaking import Speech
     from ops.node.stance import Stance
 
 
@@ -36,7 +37,7 @@ def _topics(sight: Sight, stands: Stance, memory: Memory) -> dict[str, str]:
         "workers": f"workers: {', '.join(map(str, roll.known)) or 'none'}",
         "died": f"workers died: {len(roll.died)} lately" if roll.died else "",
         "joined": f"the joining hook is completed for {member.joined}" if member.joined else "",
-        "left": "left the registry" if memory.speech.left else "",
+        "left": _left(memory.speech),
         "completed": "the leaving hook is completed" if member.completed else "",
         "condemned": f"told unhealthy: {member.condemned}" if member.condemned else "",
     }
@@ -48,6 +49,14 @@ def _topics(sight: Sight, stands: Stance, memory: Memory) -> dict[str, str]:
     for name, text in memory.troubles.items():
         topics[f"trouble {name}"] = f"{name.lower()}: {text}"
     return topics
+
+
+def _left(speech: Speech) -> str:
+    if not speech.left:
+        return ""
+    if speech.stays:
+        return "says no more; its item stays in the registry: claimed, or another agent's by now"
+    return "left the registry"
 
 
 def _receives(stands: Stance, memory: Memory) -> str:

@@ -11,7 +11,7 @@ from ops.registry.changes import key, names_in
 from ops.registry.names import TEXT_AT_MOST_CHARACTERS, node_item
 from ops.registry.table import Table, code_of
 from ops.registry.values import moment, text
-from ops.registry.word import Heard, Word, read_heard, said
+from ops.registry.word import MAY_LACK, Heard, Word, read_heard, said
 from ops.scaling.model import Wanted
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class NodeItem:
         values: Mapping[str, Value] | None = None,
     ) -> Answer:
         spoken = said(word, now)
-        gone = [*removes, *([] if "longest_wait" in spoken else ["#longest_wait"])]
+        gone = [*removes, *(f"#{name}" for name in MAY_LACK if name not in spoken)]
         update = f"SET {', '.join([*(f'#{name} = :{name}' for name in spoken), *sets])}"
         update += f" REMOVE {', '.join(gone)}" if gone else ""
         return self._table.update(

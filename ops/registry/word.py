@@ -37,6 +37,10 @@ _LONGEST_SECONDS = 1e8
 _BEGUN_AT_MOST = 10**12
 
 
+#: Attributes of a word that it may be without: what an earlier word said of them goes then.
+MAY_LACK: Final = ("longest_wait", "polled")
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """What a node says of itself; the fields are `ops.scaling.model.Node`'s."""
@@ -49,6 +53,7 @@ class Word:
     recent: tuple[tuple[float, float], ...] = ()
     begun: int = 0
     longest_wait: float | None = None
+    polled: float | None = None
 
     @property
     def idle(self) -> bool:
@@ -80,6 +85,7 @@ def said(word: Word, now: float) -> dict[str, Value]:
         "recent": completions(word.recent[-names.RECENT_AT_MOST :]),
         "begun": whole(word.begun),
         **({} if word.longest_wait is None else {"longest_wait": duration(word.longest_wait)}),
+        **({} if word.polled is None else {"polled": moment(word.polled)}),
     }
 
 
@@ -117,6 +123,7 @@ def read_node(node: str, item: Item, now: float) -> Node:
         recent=read_completions(item, "recent", names.RECENT_AT_MOST),
         begun=read_whole(item, "begun", 0, _BEGUN_AT_MOST),
         longest_wait=read_number(item, "longest_wait", 0, _LONGEST_SECONDS),
+        polled=read_moment(item, "polled") if "polled" in item else None,
         claimed_at=read_moment(item, "claimed_at") if heard.claimed else None,
     )
 

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -24,7 +24,7 @@ from ops.release.store import make_current, put
 from tests.faulty import Fault, Faulty
 
 ROOT = Path(__file__).parents[2]
-REGION = "eu-west-1"
+REGION: Final = "eu-west-1"
 NUMBERS = itertools.count(1)
 MANIFEST = """
 name = "shop"
@@ -62,7 +62,7 @@ class Node:
         )
 
     def put(self, release: str) -> Pointer:
-        artifact = pack(self.app, files_of(self.app)[0], release)
+        artifact = pack(self.app, files_of(self.app).files, release)
         put(self.s3, self.bucket, artifact)
         pointer = Pointer.to(artifact.release, artifact.sha256)
         make_current(self.s3, self.bucket, pointer)
@@ -110,11 +110,15 @@ def test_a_node_comes_up_by_the_artifact_alone(node: Node) -> None:
     assert node.text("opt/fleet/releases/r1/mail.py") == "x = 1\n"
     assert (node.root / "opt/fleet/current").resolve() == node.root / "opt/fleet/releases/r1"
     assert node.text("etc/fleet/node.env") == f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\n"
+    assert node.text("etc/fleet/boot.env") == (
+        f"FLEET_NAME=shop\nFLEET_QUEUE=mail\nFLEET_BUCKET={node.bucket}\nAWS_REGION={REGION}\n"
+    )
     assert node.text("etc/systemd/system/fleet-worker@r1.service.d/10-limits.conf") == (
         "[Service]\nTimeoutStopSec=180\nMemoryHigh=966367641\nMemoryMax=1073741824\n"
     )
     assert node.systemctl() == [
         "daemon-reload",
+        "enable --quiet fleet-boot.service",
         "start --no-block fleet-agent.service fleet-worker@r1.service",
     ]
 

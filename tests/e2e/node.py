@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ops.scaling.model import Node as Registered
 from ops.scaling.model import Wanted
 from ops.stores.tables import steps
 from ops.stores.wanted import wanted_tables
-from tests.e2e.fleet import NAME, PATIENCE_SECONDS, QUEUE, Fleet, one_queue, wait_for
+from tests.e2e.fleet import NAME, PATIENCE_SECONDS, QUEUE, Fleet, Worker, one_queue, wait_for
 from tests.e2e.surroundings import Machine
 from tests.faulty import Faulty
 from worker import control
@@ -123,6 +123,18 @@ class Node:
         """End the last agent by a signal; return its exit status."""
         self.agents[-1].signal(number)
         return self.agents[-1].process.wait(PATIENCE_SECONDS)
+
+
+def answering(worker: Worker) -> None:
+    """Wait until a worker that may not receive has come up."""
+
+    def answers() -> bool:
+        # Its socket is there a moment before it listens.
+        with suppress(control.Unreachable):
+            return "slots" in worker.status()
+        return False
+
+    wait_for(answers, "its start", worker)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from ops.local.aws import local_aws
 from ops.scaling.model import Wanted
 from tests.e2e.fleet import QUEUE, wait_for
-from tests.e2e.node import Node, node
+from tests.e2e.node import Node, answering, node
 from tests.faulty import Fault
 
 # Many processes start one after the other, each within seconds.
@@ -47,6 +47,8 @@ def test_it_registers_and_tells_what_its_worker_does(on: Node) -> None:
     (started,) = word.started
     assert abs(started - on.fleet.runs()[-1].started_at) < 5
     assert word.longest_wait is not None
+    assert word.polled is not None
+    assert word.joined_at - 60 < word.polled <= time.time()
     assert on.registry.read(time.time()).groups[on.id] == on.machine.group
 
     said = json.loads(on.ops("node", "ping", "--queue", QUEUE, "--json").stdout)
@@ -91,7 +93,7 @@ def test_the_engine_pauses_claims_and_resumes_it(on: Node) -> None:
     # A worker that is started anew on a claimed node receives nothing either.
     on.fleet.kill(worker)
     fresh = on.fleet.start(ready=False)
-    wait_for(lambda: fresh.socket_path.exists() and "slots" in fresh.status(), "its start", fresh)
+    answering(fresh)
     assert fresh.status()["phase"] == "paused"
     on.said("its end is claimed")
     wait_for(lambda: str(fresh.process.pid) in on.log, "it to be seen")
@@ -113,7 +115,7 @@ def test_an_operators_hold_stands_against_the_engine_and_new_workers(on: Node) -
     assert word.confirmed == "", "a held node confirms nothing"
     on.fleet.kill(worker)
     fresh = on.fleet.start(ready=False)
-    wait_for(lambda: fresh.socket_path.exists() and "slots" in fresh.status(), "its start", fresh)
+    answering(fresh)
     assert fresh.status()["phase"] == "paused"
 
     done = on.ops("node", "resume")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,9 +12,14 @@ import pytest
 
 from ops.local.aws import local_aws
 from tests.e2e.fleet import QUEUE, wait_for
-from tests.e2e.node import Node, node
+from tests.e2e.node import Node, answering, node
+from tests.e2e.surroundings import GROUP_TAG
 from tests.faulty import Fault
 
+NO_QUEUE = (
+    "FLEET_QUEUE: expected the queue that this node serves, found none: set it, or name one with "
+    f"--queue: {QUEUE}\n"
+)
 JOIN, LEAVE, BEAT = "fleet-join", "fleet-leave", "RecordLifecycleActionHeartbeat"
 COMPLETE = "CompleteLifecycleAction"
 
@@ -49,7 +55,7 @@ def test_it_joins_once_its_worker_receives_and_leaves_once_it_has_drained(on: No
     assert (joined["InstanceId"], joined["AutoScalingGroupName"]) == (on.id, on.machine.group)
     on.said("allow autoscaling:CompleteLifecycleAction for these credentials")
 
-    (key,) = on.fleet.submit("e2e.nap", 30.0)
+    (key,) = on.fleet.submit("e2e.nap", 15.0)
     wait_for(on.fleet.runs, "a run", worker)
     on.machine.terminated()
     wait_for(lambda: worker.status()["phase"] == "draining", "a drain", worker)
@@ -112,11 +118,15 @@ def test_it_does_not_know_who_it_is_until_the_metadata_service_answers(on: Node)
     on.agent()
     on.said("identify: ")
     worker = on.fleet.start(ready=False)
-    wait_for(lambda: worker.socket_path.exists() and "slots" in worker.status(), "its start")
+    answering(worker)
     assert (worker.status()["phase"], worker.status()["polls"]) == ("paused", 0)
+    del on.machine.metadata[GROUP_TAG]
     on.machine.silent.clear()
     on.wait_word("a word", lambda word: not word.paused)
     assert worker.status()["phase"] == "running"
+    on.said(f"node {on.id}, group not known: expected the tag aws:autoscaling:groupName")
+    on.machine.metadata[GROUP_TAG] = on.machine.group
+    on.said(f"node {on.id}, group {on.machine.group}")
 
     made = on.machine.tokens_made
     on.machine.expire_tokens()
@@ -134,7 +144,7 @@ def test_without_a_registry_it_waits_and_then_receives_and_goes_on_receiving(on:
     on.agent()
     on.said("does not receive: the registry has not answered yet")
     worker = on.fleet.start(ready=False)
-    wait_for(lambda: worker.socket_path.exists() and "slots" in worker.status(), "its start")
+    answering(worker)
     assert worker.status()["phase"] == "paused"
     on.said("receives, with nothing heard of the registry")
     wait_for(lambda: worker.status()["phase"] == "running", "a running worker", worker)
@@ -147,6 +157,29 @@ def test_without_a_registry_it_waits_and_then_receives_and_goes_on_receiving(on:
     on.said("speak: AWS: speaking to e2e-registry")
     keys = on.fleet.submit("e2e.nap", 0.1, count=3)
     wait_for(lambda: on.fleet.finished() == set(keys), "three done", worker)
+
+
+def test_credentials_that_are_refused_are_looked_up_anew(on: Node) -> None:
+    """The metadata service hung as they ended, so botocore does not look again for minutes."""
+
+    def give(key: str) -> None:
+        there = {"Code": "Success", "AccessKeyId": key, "SecretAccessKey": "s", "Token": "t"}
+        of = "iam/security-credentials/"
+        on.machine.metadata[of] = "node"
+        on.machine.metadata[f"{of}node"] = json.dumps(
+            {**there, "Expiration": "2099-01-01T00:00:00Z"}
+        )
+
+    def used(key: str) -> bool:
+        made = [call for call in on.proxy.calls("UpdateItem") if call.struck is None]
+        return any(f"Credential={key}/" in call.headers["Authorization"] for call in made)
+
+    give("first")
+    on.agent(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="false")
+    wait_for(lambda: used("first"), "a word")
+    give("second")
+    on.proxy.fail(Fault("error", action="UpdateItem", code="ExpiredTokenException", calls=1))
+    wait_for(lambda: used("second"), f"a word with the next ones\n{on.log}")
 
 
 def test_systemd_hears_that_it_is_ready_and_alive(on: Node, tmp_path: Path) -> None:
@@ -186,7 +219,8 @@ def test_wrong_usage_is_a_line(on: Node) -> None:
     for args, line in (
         (("node", "agent", "--queue", "other"), "expected a queue of the manifest"),
         (("node", "ping", "--queue", "other"), "expected a queue of the manifest"),
-        (("node", "agent"), "FLEET_QUEUE"),
+        (("node", "agent"), NO_QUEUE),
+        (("node", "ping"), NO_QUEUE),
     ):
         done = on.ops(*args)
         assert done.returncode == 2, done

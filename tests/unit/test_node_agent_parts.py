@@ -112,6 +112,21 @@ def test_workers_are_summed_and_what_was_told_is_not_told_again() -> None:
     assert (found.busy, found.paused) == (2, False)
 
 
+def test_a_word_says_when_a_poll_was_last_answered() -> None:
+    say = {"wall": 1020.0, "now": 20.0, "slots": 4, "kept": False, "told": {}}
+    roll = call(Roll(0.0), Looked(10.0, (Seen(5, phase="running", slots=4),)))
+    assert word(roll, **say).polled is None  # type: ignore[arg-type]
+    old = Seen(5, phase="running", slots=4, last_poll_age=7.0)
+    new = Seen(6, phase="running", slots=4, last_poll_age=2.5)
+    roll = call(roll, Looked(10.0, (old, new)))
+    assert word(roll, **say).polled == 1007.5  # type: ignore[arg-type]
+    # One that does not answer has polled when it last said so; one that is gone counts no more.
+    roll = call(roll, Looked(20.0, (Seen(6, trouble="timed out"),)))
+    assert word(roll, **say).polled == 1007.5  # type: ignore[arg-type]
+    roll = call(roll, Looked(20.0, (Seen(8, phase="starting"),)))
+    assert word(roll, **say).polled is None  # type: ignore[arg-type]
+
+
 def test_without_a_worker_a_node_is_paused_if_one_that_starts_would_be() -> None:
     roll = call(Roll(0.0), Looked(1.0, ()))
     for kept_so in (True, False):
