@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.cli.output import print_json, print_line, progress, say
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.local.look import Status
     from ops.local.running import Running
 
 
@@ -67,7 +66,10 @@ def local() -> None:
 @click.option("--boot", type=Seconds(), default="0s", help="How long an instance takes to boot.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Its AWS's; 0 is any.")
 @click.option(
-    "--minute", type=Seconds(), default="60s", help="How long a minute of a schedule's rate lasts."
+    "--minute",
+    type=Seconds(),
+    default="60s",
+    help="How long a minute of a rate lasts; a cron goes by the wall clock.",
 )
 @click.option("--short-hooks", is_flag=True, help="Take lifecycle hooks shorter than AWS does.")
 @json_option
@@ -166,24 +168,28 @@ def run(ops: Ops, command: tuple[str, ...]) -> int:
 @json_option
 @pass_ops
 def status(ops: Ops, as_json: bool) -> int:
-    """Show the local fleet's queues, groups and nodes. Exits 3 where none is up."""
+    """Show the local fleet's queues, groups, nodes and tasks. Exits 3 where none is up."""
+    from ops.cli.local_status import show  # noqa: PLC0415
     from ops.local.look import look  # noqa: PLC0415
 
     found = look(_found(ops))
     if as_json:
         print_json(found.json())
     else:
-        _print(found)
+        show(found)
     return Exit.DONE
 
 
 @local.command()
 @click.argument("node")
-@click.option("--unit", help="Only this unit's: agent, worker, user-data, machine.")
+@click.option("--unit", help="Only this unit's or container's: agent, worker, user-data, machine.")
 @click.option("--follow", is_flag=True, help="Go on with what is written, until the node ends.")
 @pass_ops
 def logs(ops: Ops, node: str, unit: str | None, follow: bool) -> int:
-    """Show the logs of NODE (its id or an end of it), or of the local AWS itself (aws)."""
+    """Show the logs of NODE, or of the local AWS itself (aws).
+
+    NODE is the id of an instance or of a task, or an end of it.
+    """
     from ops.local import tail  # noqa: PLC0415
     from ops.local.running import LOG  # noqa: PLC0415
 
@@ -219,49 +225,3 @@ def _region(manifest: str | None) -> str:
             Exit.USAGE,
         )
     return region
-
-
-def _print(found: Status) -> None:
-    running = found.running
-    print_line(f"{running.fleet}: up at {running.url} (process {running.pid})")
-    if found.queues:
-        print_line("")
-        print_table(
-            ("queue", "waiting", "in flight", "delayed"),
-            [(q.name, str(q.waiting), str(q.in_flight), str(q.delayed)) for q in found.queues],
-        )
-    if found.groups:
-        print_line("")
-        print_table(
-            ("group", "desired", "bounds", "nodes"),
-            [
-                (g.name, str(g.desired), f"{g.minimum}-{g.maximum}", _counts(g.states))
-                for g in found.groups
-            ],
-        )
-    if found.nodes:
-        print_line("")
-        print_table(
-            ("node", "group", "state", "health", "machine", "address", "pid", "units"),
-            [
-                (
-                    n.id,
-                    n.group or "-",
-                    n.state or "-",
-                    n.health or "-",
-                    n.machine or "?",
-                    n.address or "-",
-                    "-" if n.pid is None else str(n.pid),
-                    "?" if n.units is None else _units(n.units),
-                )
-                for n in found.nodes
-            ],
-        )
-
-
-def _counts(states: dict[str, int]) -> str:
-    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-
-
-def _units(units: dict[str, str]) -> str:
-    return ", ".join(f"{name.removesuffix('.service')} {how}" for name, how in units.items()) or "-"

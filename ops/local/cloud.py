@@ -1,4 +1,4 @@
-"""What this project adds to moto beside machines: stacks, events, functions, the record, faults."""
+"""What this project adds to moto beside machines: stacks, events, clocks, functions, the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ops.local import moto_autoscaling_settings, moto_codedeploy, moto_sqs_policy
+from ops.local import (
+    moto_autoscaling_settings,
+    moto_codedeploy,
+    moto_ecs_settings,
+    moto_s3_absent,
+    moto_sqs_policy,
+)
 from ops.local.admin import Admin, App, Request
 from ops.local.asked import asked
 from ops.local.cloudformation import api
@@ -18,18 +24,22 @@ from ops.local.faults import Faults
 from ops.local.lambdas import mend
 from ops.local.lambdas.functions import Functions
 from ops.local.record import Record, calls
+from ops.local.timed.rules import Rules
+from ops.local.timed.schedules import Schedules
+from ops.local.timed.ticker import Ticker
 
 
 class Cloud:
     """All of it, in the process that serves the local AWS at `url`.
 
     Without a `folder` no function runs and no call is recorded. `minute_seconds` is how long a
-    minute lasts for schedules and retries.
+    minute lasts for rates and retries. `ticker` does what is due by the clock.
     """
 
     def __init__(self, url: str, admin: Admin, folder: Path | None, minute_seconds: float) -> None:
         moto_autoscaling_settings.mend()
         moto_codedeploy.mend()
+        moto_ecs_settings.mend()
         moto_sqs_policy.mend()
         api.mend(url)
         self._faults = Faults(random.Random())  # noqa: S311  # who fails is no secret
@@ -45,11 +55,15 @@ class Cloud:
                 return {"calls": [asdict(call) for call in calls(folder)]}
 
             admin.add("calls", recorded)
-        Events(self._functions, minute_seconds)
+        self.ticker = Ticker()
+        self.ticker.add(Rules(Events(self._functions), minute_seconds))
+        self.ticker.add(Schedules(url, minute_seconds))
+        admin.add("clock", self.ticker.answer)
+        self.ticker.start()
 
     def before(self, app: App) -> App:
         """Return an application that records calls and answers some with faults, before `app`."""
-        inner = self._faults.before(app)
+        inner = self._faults.before(moto_s3_absent.before(app))
         if self._record is not None:
             inner = self._record.before(inner)
 

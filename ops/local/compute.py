@@ -1,8 +1,9 @@
-"""Instances that are machines, for the process that serves the local AWS: all of it together."""
+"""Instances and tasks that are processes, for the process that serves the local AWS."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -13,19 +14,41 @@ from ops.local.announce import Announcer
 from ops.local.autoscaling import events, wiring
 from ops.local.autoscaling.groups import Groups
 from ops.local.autoscaling.member import Member
+from ops.local.ecs.runners import Processes
+from ops.local.ecs.services import Services
+from ops.local.ecs.task import Task
 from ops.local.machines import Machines
 from ops.local.ssm import answers
 
 
 class Compute:
-    """The groups and machines of a fleet's folder."""
+    """The groups, services and machines of a fleet's folder.
+
+    `application` is the path of the manifest whose folder the images of containers hold.
+    """
 
     def __init__(
-        self, folder: Path, boot_seconds: float, endpoint: str, *, short_hooks: bool = False
+        self,
+        folder: Path,
+        boot_seconds: float,
+        endpoint: str,
+        *,
+        application: str = "",
+        short_hooks: bool = False,
     ) -> None:
         self.lock = threading.RLock()
         self._machines = Machines(folder, boot_seconds)
         self._groups = Groups(self._machines, Announcer().put, endpoint, self.lock)
+        self.services = Services(
+            Processes(
+                folder,
+                boot_seconds,
+                endpoint=endpoint,
+                application=application,
+                address=self._machines.address,
+            )
+        )
+        self.services.keep()
         wiring.install(self._groups, short_hooks=short_hooks)
         answers.install(self._machines, short_timeouts=short_hooks)
 
@@ -33,7 +56,10 @@ class Compute:
         """End all machines, and wait for it."""
         with self.lock:
             self._groups.closed = True
+        tasks = threading.Thread(target=self.services.close, name="tasks")
+        tasks.start()
         self._machines.close()
+        tasks.join()
 
     def answer(self, request: Request) -> Any:
         """Answer ``/_fleet/instances``: GET lists; POST ID interrupts, rebalances or kills."""
@@ -60,6 +86,33 @@ class Compute:
                         f'{{"rebalance": {{"noticeTime"}}}}, got {request.body!r}'
                     )
             return self._shown(member.id)
+
+    def answer_tasks(self, request: Request) -> Any:
+        """Answer ``/_fleet/tasks``: GET lists those of services; POST ID kills one."""
+        with self.services.lock:
+            if request.method == "GET":
+                return {"tasks": [self._task(each) for each in self.services.all()]}
+            task = self.services.get(request.rest)
+            if task is None or task.stopped_at is not None:
+                raise Refused(
+                    f"{request.rest}: expected the id of a task that runs", HTTPStatus.NOT_FOUND
+                )
+            if request.body != {"kill": True}:
+                raise Refused(f'expected {{"kill": true}}, got {request.body!r}')
+            self.services.runner.kill(task)
+            return self._task(task)
+
+    def _task(self, task: Task) -> dict[str, Any]:
+        return {
+            "task_id": task.id,
+            "service": task.service.name,
+            "state": task.last_status,
+            "since": task.since,
+            "reason": task.stopped_reason,
+            "address": task.address,
+            **self.services.runner.place(task),
+            "containers": {each.name: asdict(each) for each in task.account.containers},
+        }
 
     def _interrupt(self, member: Member, action: str, at: str) -> None:
         member.reclaim_at = _seconds(at)

@@ -1,20 +1,17 @@
-"""EventBridge of the local AWS: what rules do with events, and rules that a clock fires.
+"""EventBridge of the local AWS: what rules do with events.
 
 moto matches patterns; it sends to no function, sends every event to a rule that has a schedule
-and no pattern, and fires no schedule.
+and no pattern, and fires no schedule (`ops.local.timed.rules` does).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
-import threading
-import time
 import uuid
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any
 
 from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -23,9 +20,6 @@ from moto.events.models import EventTemplateParser, Rule, events_backends
 from ops.local.lambdas.functions import Functions
 
 _log = logging.getLogger(__name__)
-_RATE: Final = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_MINUTES: Final = {"minute": 1, "hour": 60, "day": 24 * 60}
-_LOOK_SECONDS: Final = 0.1
 
 
 def publish(
@@ -48,16 +42,29 @@ def publish(
 
 
 class Events:
-    """Delivery and schedules. `minute_seconds` is how long a minute of a schedule lasts."""
+    """Delivery to the targets of rules; without `functions` none of those is a target."""
 
-    def __init__(self, functions: Functions | None, minute_seconds: float) -> None:
+    def __init__(self, functions: Functions | None) -> None:
         self._functions = functions
-        self._minute_seconds = minute_seconds
-        self._next: dict[str, tuple[str, float]] = {}
         self._in_moto = Rule.send_to_targets
         Rule.send_to_targets = lambda rule, event, *_: self.send(rule, event)
-        if functions is not None:
-            threading.Thread(target=self._fire_all, name="schedules", daemon=True).start()
+
+    def fire(self, rule: Any, at: float) -> None:
+        """Send the event of a schedule, due at a time in seconds of the epoch."""
+        self._to_targets(
+            rule,
+            {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": "Scheduled Event",
+                "source": "aws.events",
+                "account": rule.account_id,
+                "time": _time(at),
+                "region": rule.region_name,
+                "resources": [rule.arn],
+                "detail": {},
+            },
+        )
 
     def send(self, rule: Any, event: dict[str, Any]) -> None:
         """Send an event to the targets of a rule whose pattern it matches."""
@@ -106,53 +113,6 @@ class Events:
             )
             return
         self._functions.invoke_later(function, _input(target, event))
-
-    def _fire_all(self) -> None:
-        while True:
-            time.sleep(_LOOK_SECONDS)
-            for account in list(events_backends.keys()):
-                for region in list(events_backends[account].keys()):
-                    buses = list(events_backends[account][region].event_buses.values())
-                    for rule in [rule for bus in buses for rule in list(bus.rules.values())]:
-                        self._fire(rule)
-
-    def _fire(self, rule: Any) -> None:
-        expression = rule.scheduled_expression
-        if not expression or rule.state != "ENABLED":
-            self._next.pop(rule.arn, None)
-            return
-        now = time.monotonic()
-        known, at = self._next.get(rule.arn, ("", 0.0))
-        if known != expression:
-            every = self._seconds(rule)
-            self._next[rule.arn] = (expression, now + every)
-        elif now >= at:
-            self._next[rule.arn] = (expression, max(at, now - 1) + self._seconds(rule))
-            self._to_targets(
-                rule,
-                {
-                    "version": "0",
-                    "id": str(uuid.uuid4()),
-                    "detail-type": "Scheduled Event",
-                    "source": "aws.events",
-                    "account": rule.account_id,
-                    "time": _time(time.time()),
-                    "region": rule.region_name,
-                    "resources": [rule.arn],
-                    "detail": {},
-                },
-            )
-
-    def _seconds(self, rule: Any) -> float:
-        rate = _RATE.fullmatch(rule.scheduled_expression)
-        if rate is None:
-            _log.error(
-                "rule %s: %s is not handled by the local AWS: it fires rates alone",
-                rule.name,
-                rule.scheduled_expression,
-            )
-            return float("inf")
-        return int(rate[1]) * _MINUTES[rate[2]] * self._minute_seconds
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> Any:

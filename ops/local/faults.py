@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from ops.local.admin import App, Refused, Request
 from ops.local.asked import Asked
+from ops.local.expired import code_for
 from ops.local.identity import caller_of
 
 _DELAY_LIMIT_SECONDS: Final = 600.0
@@ -57,6 +57,7 @@ class Faults:
         self._rng = rng
         self._lock = threading.Lock()
         self._all: list[Fault] = []
+        self._ended = threading.Event()
 
     @property
     def any(self) -> bool:
@@ -71,6 +72,9 @@ class Faults:
                     self._all.append(_fault(request.body))
                 case "DELETE":
                     self._all.clear()
+                    # What is being delayed is answered now.
+                    self._ended.set()
+                    self._ended = threading.Event()
                 case "GET":
                     pass
                 case _:
@@ -82,10 +86,13 @@ class Faults:
 
         def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             question = environ.get("fleet.asked")
-            fault = self._met(question) if isinstance(question, Asked) else None
+            fault = None
+            if isinstance(question, Asked):
+                over = code_for(question)
+                fault = self._met(question) if over is None else Fault(code=over, status=403)
             if fault is None:
                 return app(environ, start_response)
-            time.sleep(fault.delay_seconds)
+            self._ended.wait(fault.delay_seconds)
             if not fault.code:
                 return app(environ, start_response)
             body, kind = _body(fault, question)

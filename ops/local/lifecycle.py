@@ -5,6 +5,10 @@ States as Auto Scaling names them ("Amazon EC2 Auto Scaling instance lifecycle",
     Pending -> Pending:Wait -> Pending:Proceed -> InService
     Terminating -> Terminating:Wait -> Terminating:Proceed -> Terminated
 
+In a warm pool the same states are ``Warmed:Pending`` and so on, and ``Warmed:Stopped`` or
+``Warmed:Running`` is where it waits; from there it is launched again, from ``Pending`` on ("Use
+lifecycle hooks with a warm pool").
+
 All hooks of a transition begin at once. A launch that any of them abandons is terminated; of a
 termination an ABANDON ends the other hooks' waits too (API Reference, CompleteLifecycleAction).
 """
@@ -29,6 +33,7 @@ class State(StrEnum):
     PENDING_WAIT = "Pending:Wait"
     PENDING_PROCEED = "Pending:Proceed"
     IN_SERVICE = "InService"
+    WARMED = "Warmed"
     TERMINATING = "Terminating"
     TERMINATING_WAIT = "Terminating:Wait"
     TERMINATING_PROCEED = "Terminating:Proceed"
@@ -39,6 +44,13 @@ JOINING: Final = frozenset({State.PENDING, State.PENDING_WAIT, State.PENDING_PRO
 LEAVING: Final = frozenset(
     {State.TERMINATING, State.TERMINATING_WAIT, State.TERMINATING_PROCEED, State.TERMINATED}
 )
+
+
+class Pool(StrEnum):
+    """How an instance waits in a warm pool."""
+
+    STOPPED = "Stopped"
+    RUNNING = "Running"
 
 
 class Result(StrEnum):
@@ -78,11 +90,24 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The state of an instance, and what it waits for. `abandoned`: a launch hook gave it up."""
+    """The state of an instance, and what it waits for. `abandoned`: a launch hook gave it up.
+
+    `pool` is how it waits, or is to wait, in the warm pool; None where it has no part in that.
+    `returns`: it was in service, and goes back there through the hooks of an end.
+    """
 
     state: State
     waits: tuple[Wait, ...] = ()
     abandoned: bool = False
+    pool: Pool | None = None
+    returns: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The state as Auto Scaling shows it."""
+        if self.pool is None:
+            return str(self.state)
+        return f"Warmed:{self.pool if self.state is State.WARMED else self.state}"
 
     @property
     def due(self) -> float | None:
@@ -100,6 +125,11 @@ class Life:
         return self.state in {State.PENDING, State.PENDING_PROCEED}
 
     @property
+    def warmed(self) -> bool:
+        """Whether it waits in the warm pool, and can be launched from there."""
+        return self.state is State.WARMED
+
+    @property
     def may_end(self) -> bool:
         """Whether nothing keeps its machine from being shut down."""
         return self.state in {State.TERMINATING, State.TERMINATING_PROCEED}
@@ -107,18 +137,37 @@ class Life:
     @property
     def target(self) -> str:
         """What the metadata path ``autoscaling/target-lifecycle-state`` says."""
-        return "Terminated" if self.leaving else "InService"
+        warm = "Warmed:" if self.pool is not None else ""
+        if self.leaving:
+            return f"{warm}Terminated"
+        return "InService" if self.pool is None else f"{warm}{self.pool}"
 
 
-def launched(hooks: Iterable[Hook], now: float, token: Callable[[], str]) -> Life:
-    """Return the life of an instance that begins, held up by the hooks of the launch."""
+def launched(
+    hooks: Iterable[Hook], now: float, token: Callable[[], str], pool: Pool | None = None
+) -> Life:
+    """Return the life of an instance that begins, held up by the hooks of the launch.
+
+    With a `pool` it begins there; one that waits there begins a second time without.
+    """
     waits = _waits(hooks, now, token)
-    return Life(State.PENDING_WAIT if waits else State.PENDING, waits)
+    return Life(State.PENDING_WAIT if waits else State.PENDING, waits, pool=pool)
+
+
+def returning(hooks: Iterable[Hook], now: float, token: Callable[[], str], pool: Pool) -> Life:
+    """Return the life of an instance that goes from service to the pool, held up by the hooks of
+    an end: in ``Warmed:Pending:Wait``, says the guide.
+    """
+    return replace(launched(hooks, now, token, pool), returns=True)
 
 
 def serving(life: Life) -> Life:
-    """Return the life of an instance whose machine runs: in service once no hook waits."""
-    return Life(State.IN_SERVICE) if life.may_serve else life
+    """Return the life of an instance whose machine is as it is to be, once no hook waits: it runs
+    and serves, or waits in the pool.
+    """
+    if not life.may_serve:
+        return life
+    return Life(State.IN_SERVICE if life.pool is None else State.WARMED, pool=life.pool)
 
 
 def leaving(life: Life, hooks: Iterable[Hook], now: float, token: Callable[[], str]) -> Life:
@@ -126,12 +175,12 @@ def leaving(life: Life, hooks: Iterable[Hook], now: float, token: Callable[[], s
     if life.leaving and not life.abandoned:
         return life
     waits = _waits(hooks, now, token)
-    return Life(State.TERMINATING_WAIT if waits else State.TERMINATING, waits)
+    return Life(State.TERMINATING_WAIT if waits else State.TERMINATING, waits, pool=life.pool)
 
 
 def gone(life: Life) -> Life:
     """Return the life of an instance whose machine has ended after its hooks."""
-    return Life(State.TERMINATED) if life.may_end else life
+    return Life(State.TERMINATED, pool=life.pool) if life.may_end else life
 
 
 def heartbeat(life: Life, hook: str, token: str | None, now: float) -> Life:
@@ -170,8 +219,9 @@ def _under_way(life: Life, hook: str, token: str | None) -> Wait:
 def _ended(life: Life, wait: Wait, result: Result) -> Life:
     left = tuple(each for each in life.waits if each is not wait)
     joining = life.state is State.PENDING_WAIT
-    if joining and result is Result.ABANDON:
-        return Life(State.TERMINATING, abandoned=True)
+    if joining and result is Result.ABANDON and not life.returns:
+        return Life(State.TERMINATING, abandoned=True, pool=life.pool)
     if left and result is Result.CONTINUE:
         return replace(life, waits=left)
-    return Life(State.PENDING_PROCEED if joining else State.TERMINATING_PROCEED)
+    proceeds = State.PENDING_PROCEED if joining else State.TERMINATING_PROCEED
+    return replace(life, state=proceeds, waits=())

@@ -1,4 +1,4 @@
-"""What `ops local status` shows: queues, groups, and nodes with their machines and units."""
+"""What `ops local status` shows: queues, groups, nodes with their units, tasks with containers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An instance. `machine` is booting, running or stopping, None where it does not answer;
+    """An instance. `machine` is booting, running, stopping or stopped, None where it is silent;
     `units` are its units' states by name, and `pids` all its processes.
     """
 
@@ -59,6 +59,22 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A task of an ECS service that has not ended. `since` is when it came to its state, in seconds
+    since the epoch; `containers` are their states by name, and `pids` their first processes.
+    """
+
+    id: str
+    service: str
+    state: str
+    since: float
+    address: str
+    pid: int | None
+    containers: dict[str, str]
+    pids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A local fleet as it is."""
 
@@ -66,6 +82,7 @@ class Status:
     queues: list[Queue]
     groups: list[Group]
     nodes: list[Node]
+    tasks: list[Task]
 
     def json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -78,6 +95,7 @@ class Status:
             "queues": [asdict(each) for each in self.queues],
             "groups": [asdict(each) for each in self.groups],
             "nodes": [asdict(each) for each in self.nodes],
+            "tasks": [asdict(each) for each in self.tasks],
         }
 
 
@@ -86,27 +104,52 @@ def look(running: Running) -> Status:
     from ops.aws import aws_errors  # noqa: PLC0415
 
     with aws_errors("looking at the local AWS"):
-        return Status(running, _queues(running), _groups(running), nodes(running))
+        queues, groups = _queues(running), _groups(running)
+    return Status(running, queues, groups, nodes(running), tasks(running))
 
 
 def nodes(running: Running) -> list[Node]:
     """Return the instances whose machines there are, the oldest first. Raises OpsError."""
-    url = f"{running.url}/_fleet/instances"
+    return [_node(each) for each in _told(running, "instances")]
+
+
+def tasks(running: Running) -> list[Task]:
+    """Return the tasks of services that have not ended, the oldest first. Raises OpsError."""
+    return [_task(each) for each in _told(running, "tasks") if each["state"] != "STOPPED"]
+
+
+def _told(running: Running, what: str) -> list[dict[str, Any]]:
+    url = f"{running.url}/_fleet/{what}"
     try:
         with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
-            told = json.load(answer)["instances"]
+            told: list[dict[str, Any]] = json.load(answer)[what]
+            return told
     except (OSError, urllib.error.URLError, ValueError, KeyError) as error:
         raise OpsError(
-            f"{url}: expected the instances, found {error}: see ops local logs aws"
-        ) from (error)
-    return [_node(each) for each in told]
+            f"{url}: expected the {what}, found {error}: see ops local logs aws"
+        ) from error
+
+
+def _task(told: dict[str, Any]) -> Task:
+    containers = told["containers"]
+    return Task(
+        told["task_id"],
+        told["service"],
+        told["state"],
+        told["since"],
+        told["address"],
+        told["pid"],
+        {name: each["status"] for name, each in containers.items()},
+        sorted(each["pid"] for each in containers.values() if each["pid"] is not None),
+    )
 
 
 def _node(told: dict[str, Any]) -> Node:
     try:
         machine = ask(Path(told["folder"]), {"verb": "status"}, timeout_seconds=_MACHINE_SECONDS)
     except Unreachable:
-        machine = {}
+        rests = told["state"] == "Warmed:Stopped"
+        machine = {"state": "stopped", "units": {}} if rests else {}
     units = machine.get("units")
     pids = {pid for unit in (units or {}).values() for pid in unit.get("pids", ())}
     if told["pid"] is not None:

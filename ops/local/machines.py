@@ -9,32 +9,42 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
 from ops.local.machine.client import Unreachable, ask
-from worker.children import die_with_parent
+from ops.local.machine_process import spawn
+from ops.local.names import part
 
 _log = logging.getLogger(__name__)
 
-FACTS: Final = "instance.json"
 ENDED: Final = "ended.json"
 #: What units are given to stop in when an instance ends; longer than EC2 would hurry them.
 SHUTDOWN_SECONDS: Final = 5.0
-_KILL_AFTER_SECONDS: Final = SHUTDOWN_SECONDS + 3.0
-_ROOT: Final = Path(__file__).resolve().parents[2]
+_HURRY_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What runs in a machine's folder: a module of ours, and the file of what it is told."""
+
+    module: str
+    facts: str
+
+
+INSTANCE: Final = Kind("ops.local.machine", "instance.json")
 
 
 @dataclass(slots=True)
 class Machine:
-    """A machine: `facts` is what its instance.json holds, `labels` are its instance's tags, which
+    """A machine: `facts` is what its file of facts holds, `labels` are its instance's tags, which
     those show only where the instance may see them. `process` is None until it is started.
     """
 
@@ -44,7 +54,12 @@ class Machine:
     facts: dict[str, Any]
     labels: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
-    ending: bool = False
+    #: It is to stop, or has stopped, and may be started again.
+    stops: bool = False
+    #: What boots an instance is done at its first start.
+    booted: bool = False
+    #: Within how many seconds it is to end; None: it is not.
+    ends_within: float | None = None
     gone: threading.Event = field(default_factory=threading.Event)
     #: Held while its process group is signalled, so that it is not reaped meanwhile.
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -63,7 +78,8 @@ class Machines:
     `on_running` and `on_gone` are told of an instance id from threads of this object.
     """
 
-    def __init__(self, folder: Path, boot_seconds: float) -> None:
+    def __init__(self, folder: Path, boot_seconds: float, kind: Kind = INSTANCE) -> None:
+        self._kind = kind
         self.folder = folder / "nodes"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.on_running: Callable[[str], None] = lambda _: None
@@ -99,9 +115,9 @@ class Machines:
         self, instance: str, address: str, facts: dict[str, Any], labels: dict[str, str]
     ) -> None:
         """Have a machine started with these facts; returns at once."""
-        machine = Machine(instance, self.folder / instance, address, facts, labels)
+        machine = Machine(instance, self.folder / part(instance), address, facts, labels)
         machine.folder.mkdir()
-        _write(machine.folder / FACTS, facts)
+        _write(machine.folder / self._kind.facts, facts)
         with self._lock:
             self._machines[instance] = machine
         self._jobs.put(machine)
@@ -113,40 +129,64 @@ class Machines:
             return
         with machine.lock:
             machine.facts.update(facts)
-            _write(machine.folder / FACTS, machine.facts)
+            _write(machine.folder / self._kind.facts, machine.facts)
 
     def kill(self, instance: str) -> None:
         """Have a machine vanish, as hardware does."""
         if (machine := self.get(instance)) is not None:
             machine.signal(signal.SIGKILL)
 
-    def end(self, instance: str) -> None:
-        """Shut a machine down, and kill it where that takes too long; returns at once."""
+    def end(self, instance: str, within_seconds: float = SHUTDOWN_SECONDS) -> None:
+        """Shut a machine down, and kill it where that takes too long; returns at once.
+
+        Of several times the shortest counts.
+        """
         machine = self.get(instance)
         if machine is None:
             self.on_gone(instance)
             return
-        if not machine.ending:
-            machine.ending = True
-            threading.Thread(target=self._end, args=(machine,), name="end", daemon=True).start()
+        with machine.lock:
+            if machine.ends_within is not None and within_seconds >= machine.ends_within:
+                return
+            machine.ends_within = within_seconds
+            rests = machine.stops and machine.process is None
+        last = partial(self._forget, machine, None)
+        end = last if rests else partial(self._shut_down, machine, within_seconds)
+        threading.Thread(target=end, name="end", daemon=True).start()
+
+    def stop(self, instance: str) -> None:
+        """Shut a machine down, to be started again; `on_gone` hears of it. Returns at once."""
+        machine = self.get(instance)
+        if machine is not None:
+            machine.stops = True
+            shut_down = partial(self._shut_down, machine, SHUTDOWN_SECONDS)
+            threading.Thread(target=shut_down, name="stop", daemon=True).start()
+
+    def start(self, instance: str) -> None:
+        """Start a machine again that has stopped; returns at once."""
+        machine = self.get(instance)
+        if machine is not None:
+            with machine.lock:
+                machine.stops, machine.gone = False, threading.Event()
+            self._jobs.put(machine)
 
     def close(self) -> None:
         """End all machines, and wait until none is left."""
         self._closed = True
         for machine in self.all():
             self.end(machine.id)
-        deadline = time.monotonic() + _KILL_AFTER_SECONDS
+        deadline = time.monotonic() + SHUTDOWN_SECONDS + _HURRY_SECONDS
         for machine in self.all():
             if not machine.gone.wait(max(0.0, deadline - time.monotonic())):
                 machine.signal(signal.SIGKILL)
 
-    def _end(self, machine: Machine) -> None:
-        asked = {"verb": "shutdown", "within_seconds": SHUTDOWN_SECONDS}
+    def _shut_down(self, machine: Machine, within_seconds: float) -> None:
+        asked = {"verb": "shutdown", "within_seconds": within_seconds}
         try:
             ask(machine.folder, asked, timeout_seconds=SHUTDOWN_SECONDS + 1)
         except Unreachable:
             machine.signal(signal.SIGTERM)
-        if not machine.gone.wait(_KILL_AFTER_SECONDS):
+        if not machine.gone.wait(within_seconds + _HURRY_SECONDS):
             machine.signal(signal.SIGKILL)
 
     def _spawn_all(self) -> None:
@@ -158,31 +198,19 @@ class Machines:
                 _log.exception("%s", machine.id)
 
     def _begin(self, machine: Machine) -> None:
-        if machine.ending or self._closed or not self._spawn(machine):
+        if machine.ends_within is not None or self._closed or not self._spawn(machine):
             self._forget(machine, None)
             return
         threading.Thread(target=self._watch, args=(machine,), name="watch", daemon=True).start()
         self.on_running(machine.id)
 
     def _spawn(self, machine: Machine) -> bool:
-        command = [sys.executable, "-m", "ops.local.machine", "--folder", str(machine.folder)]
-        command += ["--address", machine.address, "--boot", str(self._boot_seconds)]
-        try:
-            with (machine.folder / "machine.out").open("ab") as log:
-                machine.process = subprocess.Popen(
-                    command,
-                    env={**os.environ, "PYTHONPATH": str(_ROOT)},
-                    cwd=machine.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=_tied(),  # noqa: PLW1509  # takes no lock
-                )
-        except (OSError, subprocess.SubprocessError) as error:
-            (machine.folder / "machine.out").write_text(f"it could not be started: {error}\n")
-            return False
-        return True
+        boot_seconds = 0.0 if machine.booted else self._boot_seconds
+        machine.booted = True
+        words = ["--folder", str(machine.folder), "--address", machine.address]
+        words += ["--boot", str(boot_seconds)]
+        machine.process = spawn(machine.folder, self._kind.module, words)
+        return machine.process is not None
 
     def _watch(self, machine: Machine) -> None:
         assert machine.process is not None  # noqa: S101  # it was just started
@@ -193,7 +221,13 @@ class Machines:
         with machine.lock:
             code = machine.process.wait()
             machine.gone.set()
-        self._forget(machine, code)
+            rests = machine.stops and machine.ends_within is None
+            if rests:
+                machine.process = None
+        if rests:
+            self.on_gone(machine.id)
+        else:
+            self._forget(machine, code)
 
     def _forget(self, machine: Machine, code: int | None) -> None:
         _write(machine.folder / ENDED, {"at": time.time(), "exit": code})
@@ -201,17 +235,6 @@ class Machines:
         with self._lock:
             self._machines.pop(machine.id, None)
         self.on_gone(machine.id)
-
-
-def _tied() -> Callable[[], None]:
-    tie = die_with_parent()
-
-    def begin() -> None:
-        tie()
-        # The server's threads leave signals to its main one; a machine is to take its own.
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-    return begin
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

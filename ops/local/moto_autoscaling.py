@@ -2,7 +2,8 @@
 
 moto 5.2 sets any desired capacity, takes a group below its minimum, answers an instance it does
 not know with a fault of its own, and changes groups in many threads without a lock. Auto Scaling
-refuses all of these with a ValidationError, and serialises what changes a group.
+refuses all of these with a ValidationError, and serialises what changes a group. It knows no warm
+pool of a group that is gone, and a group that is deleted goes whatever its minimum.
 
 It also forgets an ended instance at once. On AWS it is there for minutes, and a request to
 terminate it may take another one off the desired capacity; here it does so for a minute, so that
@@ -36,15 +37,16 @@ _CHANGES: Final = (
 )
 
 
-def mend(lock: threading.RLock | None = None) -> None:
-    """Mend moto's Auto Scaling in this process; what changes a group holds `lock`, or one of its
-    own.
-    """
+def mend(lock: threading.RLock) -> None:
+    """Mend moto's Auto Scaling in this process; what changes a group holds `lock`."""
     AutoScalingBackend.set_desired_capacity = _within_bounds(
         AutoScalingBackend.set_desired_capacity
     )
     AutoScalingBackend.terminate_instance = _terminating(AutoScalingBackend.terminate_instance)
-    lock = lock or threading.RLock()
+    AutoScalingBackend.delete_auto_scaling_group = _unbounded(
+        AutoScalingBackend.delete_auto_scaling_group
+    )
+    AutoScalingBackend.describe_warm_pool = _of_a_group(AutoScalingBackend.describe_warm_pool)
     for name in _CHANGES:
         setattr(AutoScalingBackend, name, _exclusive(getattr(AutoScalingBackend, name), lock))
 
@@ -75,6 +77,30 @@ def _within_bounds(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, group_name, desired_capacity)
 
     return set_desired_capacity
+
+
+def _unbounded(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def delete_auto_scaling_group(backend: Any, group_name: str) -> None:
+        group = backend.autoscaling_groups.get(group_name)
+        if group is not None:
+            # It comes down by a desired capacity of 0.
+            group.min_size = 0
+        original(backend, group_name)
+
+    return delete_auto_scaling_group
+
+
+def _of_a_group(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(backend: Any, group_name: str) -> Any:
+        if group_name not in backend.autoscaling_groups:
+            raise ValidationError(
+                f"AutoScalingGroup name not found - AutoScalingGroup '{group_name}' not found"
+            )
+        return original(backend, group_name)
+
+    return call
 
 
 def _terminating(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -128,7 +128,7 @@ class Record:
             status=status,
             error=error,
             resources=resources_of(question, DEFAULT_ACCOUNT_ID),
-            conditions=conditions_of(question),
+            conditions=conditions_of(question, DEFAULT_ACCOUNT_ID),
             parameters=_safe(question.parameters),
             operations=operations_of(question, DEFAULT_ACCOUNT_ID),
         )

@@ -23,7 +23,12 @@ _FORMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "cloudwatch": (("AlarmName", "alarm:{}"), ("AlarmNames", "alarm:{}")),
     "codedeploy": (("applicationName", "application:{}"),),
     "dynamodb": (("TableName", "table/{}"),),
-    "ecs": (("cluster", "cluster/{}"),),
+    "ecs": (
+        ("service", "service/{cluster}/{}"),
+        ("services", "service/{cluster}/{}"),
+        ("task", "task/{cluster}/{}"),
+        ("tasks", "task/{cluster}/{}"),
+    ),
     "events": (("Rule", "rule/{}"), ("Name", "rule/{}")),
     "firehose": (("DeliveryStreamName", "deliverystream/{}"),),
     "iam": (
@@ -73,11 +78,17 @@ def resources_of(question: Asked, account: str) -> tuple[str, ...]:
             form = "document/{}"  # noqa: PLW2901
         for value in _values(question.parameters.get(name)):
             text = value.rpartition("/")[2] if name == "QueueUrl" else value
+            form = form.replace("{cluster}", _cluster(question))  # noqa: PLW2901
             # Parameters of hierarchies begin with the slash that follows the word.
             text = text.lstrip("/") if form.startswith("parameter") else text
             instance = form.startswith("instance/")
             owner = prefix.replace(":ssm:", ":ec2:") if instance else prefix
             found.append(text if text.startswith("arn:") else owner + form.format(text))
+    if service == "ecs" and not found and _cluster(question):
+        # By its service or not, ListTasks is one of container instances.
+        listing = question.operation == "ListTasks"
+        kind = "container-instance/{}/*" if listing else "cluster/{}"
+        found.append(prefix + kind.format(_cluster(question)))
     for name in _ARNS & set(question.parameters):
         found += _values(question.parameters[name])
     for name in _BATCHES & set(question.parameters):
@@ -87,7 +98,7 @@ def resources_of(question: Asked, account: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def conditions_of(question: Asked) -> dict[str, str | list[str]]:
+def conditions_of(question: Asked, account: str) -> dict[str, str | list[str]]:
     """Return the condition keys that policies of a fleet use, as far as a request tells them."""
     found: dict[str, str | list[str]] = {"aws:RequestedRegion": question.region}
     parameters = question.parameters
@@ -95,11 +106,13 @@ def conditions_of(question: Asked) -> dict[str, str | list[str]]:
         ("cloudwatch:namespace", "cloudwatch", "Namespace"),
         ("iam:PassedToService", "iam", "AWSServiceName"),
         ("s3:prefix", "s3", "Prefix"),
-        ("ecs:cluster", "ecs", "cluster"),
     ):
         value = parameters.get(name)
         if question.service == service and isinstance(value, str):
             found[key] = value
+    if question.service == "ecs" and (cluster := _cluster(question)):
+        owner = f"arn:{_partition(question.region)}:ecs:{question.region}:{account}:"
+        found["ecs:cluster"] = f"{owner}cluster/{cluster}"
     for tag in parameters.get("Tags") or ():
         if isinstance(tag, Mapping) and {"Key", "Value"} <= set(tag):
             found[f"aws:RequestTag/{tag['Key']}"] = str(tag["Value"])
@@ -143,6 +156,12 @@ def _in_s3(parameters: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     arn = f"arn:aws:s3:::{bucket}"
     return (f"{arn}/{key}",) if isinstance(key, str) else (arn,)
+
+
+def _cluster(question: Asked) -> str:
+    """Return the name of the cluster that a request of ECS names, empty for none."""
+    named = question.parameters.get("cluster")
+    return named.rpartition("/")[2] if isinstance(named, str) else ""
 
 
 def _values(value: Any) -> list[str]:

@@ -39,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--boot", type=float, default=0.0, help="seconds until an instance is up")
     parser.add_argument(
+        "--manifest", default="", help="whose folder the images of containers hold; else nothing"
+    )
+    parser.add_argument(
         "--short-hooks", action="store_true", help="lifecycle hooks may be shorter than 30 s"
     )
     parser.add_argument(
-        "--minute", type=float, default=60.0, help="seconds that a minute of a schedule lasts"
+        "--minute", type=float, default=60.0, help="seconds that a minute of a rate lasts"
     )
     options = parser.parse_args(arguments)
     port: int = options.port
@@ -69,21 +72,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud | Compute]:
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
+    from moto.moto_server.werkzeug_app import MotoRequestHandler  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     from ops.local import (  # noqa: PLC0415
+        guard,
         moto_autoscaling,
         moto_dynamodb,
-        moto_ecs,
         moto_s3,
         moto_sqs,
     )
+    from ops.local.autoscaling.scheduled import ScheduledActions  # noqa: PLC0415
     from ops.local.cloud import Cloud  # noqa: PLC0415
+    from ops.local.dispatch import Dispatcher  # noqa: PLC0415
+    from ops.local.ecs import mend as ecs  # noqa: PLC0415
+    from ops.local.ecs.runners import Ids  # noqa: PLC0415
+    from ops.local.ecs.services import Services  # noqa: PLC0415
 
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     admin = Admin()
@@ -91,12 +95,21 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud |
     if options.folder is not None:
         from ops.local.compute import Compute  # noqa: PLC0415
 
-        compute = Compute(options.folder, options.boot, url, short_hooks=options.short_hooks)
+        compute = Compute(
+            options.folder,
+            options.boot,
+            url,
+            application=options.manifest,
+            short_hooks=options.short_hooks,
+        )
         admin.add("instances", compute.answer)
+        admin.add("tasks", compute.answer_tasks)
     cloud = Cloud(url, admin, options.folder, options.minute)
-    moto_autoscaling.mend(None if compute is None else compute.lock)
+    lock = threading.RLock() if compute is None else compute.lock
+    moto_autoscaling.mend(lock)
+    cloud.ticker.add(ScheduledActions(lock))
     moto_dynamodb.mend()
-    moto_ecs.mend()
+    ecs.mend(Services(Ids()) if compute is None else compute.services)
     moto_s3.mend()
     moto_sqs.mend()
     # A line for each request would be most of the work of serving it.
@@ -104,7 +117,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud |
     server = make_server(
         HOST,
         listener.getsockname()[1],
-        admin.before(cloud.before(DomainDispatcherApplication(create_backend_app))),
+        guard.before(admin.before(cloud.before(Dispatcher()))),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.fileno(),

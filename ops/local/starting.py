@@ -57,7 +57,8 @@ def start(
             )
         _put_aside(folder)
         step("the local AWS")
-        child = _server(folder, boot_seconds, port, options)
+        holds = ["--manifest", str(manifest.absolute())]
+        child = _server(folder, boot_seconds, port, [*holds, *options])
         try:
             url = address(child, lambda: None)
             step("its account")

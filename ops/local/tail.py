@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.errors import Exit, OpsError
+from ops.local.machine.logs import before
 from ops.local.machines import ENDED
 
 _LOOK_SECONDS: Final = 0.2
@@ -52,29 +54,49 @@ def _is_of(stem: str, unit: str) -> bool:
 
 
 def read(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield what files hold, piece by piece."""
+    """Yield what logs hold and held before, piece by piece."""
     for path in paths:
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE_BYTES):
-                yield path, piece.decode(errors="replace")
+        for each in (before(path), path):
+            with contextlib.suppress(FileNotFoundError), each.open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    yield path, piece.decode(errors="replace")
 
 
 def follow(look: Callable[[], list[Path]], node: Path | None) -> Iterator[tuple[Path, str]]:
-    """Yield what files hold and what comes to them, until the node, if one is given, has ended."""
-    at: dict[Path, int] = {}
+    """Yield what logs hold and what comes to them, until the node, if one is given, has ended."""
+    read: dict[Path, _Read] = {}
     while True:
         ended = node is not None and (node / ENDED).exists()
         came = False
         for path in look():
-            with path.open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                if file.tell() > at.get(path, 0):
-                    file.seek(at.get(path, 0))
-                    piece = file.read(_PIECE_BYTES)
-                    at[path] = file.tell()
-                    came = True
-                    yield path, piece.decode(errors="replace")
+            for piece in read.setdefault(path, _Read(path)).on():
+                came = True
+                yield path, piece.decode(errors="replace")
         if ended and not came:
             return
         if not came:
             time.sleep(_LOOK_SECONDS)
+
+
+class _Read:
+    """How far a log was read. A full one is moved away and begins anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._at = 0
+        self._before: int | None = None
+
+    def on(self) -> Iterator[bytes]:
+        """Yield what has come since, as far as one look goes."""
+        with contextlib.suppress(FileNotFoundError), before(self._path).open("rb") as old:
+            number = os.fstat(old.fileno()).st_ino
+            if number != self._before:
+                old.seek(self._at)
+                while piece := old.read(_PIECE_BYTES):
+                    yield piece
+                self._before, self._at = number, 0
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            if piece := file.read(_PIECE_BYTES):
+                self._at = file.tell()
+                yield piece

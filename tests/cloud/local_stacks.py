@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -15,16 +16,34 @@ REGION = "eu-central-1"
 _WAIT_SECONDS = 90.0
 
 
-def client(url: str, service: str, *, key: str = "local", retries: int = 0) -> Any:
+def client(
+    url: str, service: str, *, key: str = "local", retries: int = 0, region: str = REGION
+) -> Any:
     """Return a client of the local AWS at `url` that calls with an access key."""
-    return botocore.session.Session().create_client(
+    return _session().create_client(
         service,
-        region_name=REGION,
+        region_name=region,
         endpoint_url=url,
         aws_access_key_id=key,
         aws_secret_access_key="local",
         config=Config(retries={"total_max_attempts": retries + 1}),
     )
+
+
+@cache
+def _session() -> botocore.session.Session:
+    # Each reads the models of the services anew.
+    return botocore.session.Session()
+
+
+def queue(**properties: Any) -> dict[str, Any]:
+    """Return a queue as a resource of a template."""
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def of(**resources: Any) -> dict[str, Any]:
+    """Return a template of resources by their logical ids."""
+    return {"Resources": resources}
 
 
 def until(look: Callable[[], Any], what: str, seconds: float = _WAIT_SECONDS) -> Any:
@@ -51,8 +70,8 @@ def admin(url: str, path: str, method: str = "GET", body: Any = None) -> Any:
 class Stacks:
     """Stacks by change sets."""
 
-    def __init__(self, url: str, key: str = "local") -> None:
-        self.api = client(url, "cloudformation", key=key)
+    def __init__(self, url: str, key: str = "local", region: str = REGION) -> None:
+        self.api = client(url, "cloudformation", key=key, region=region)
 
     def propose(
         self,

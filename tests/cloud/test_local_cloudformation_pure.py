@@ -86,6 +86,17 @@ Resources:
     assert set(references(properties)) == {"B", "C", "D", "AWS::NoValue"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"Resources": {"A": {"Type": "T", "Properties": {"Kept": true, "Note": "2012-10-17"}}}}',
+        "{Resources: {A: {Type: T, Properties: {Kept: true, Note: 2012-10-17}}}}",
+    ],
+)
+def test_json_and_what_only_looks_like_it(text: str) -> None:
+    assert parsed(text)["Resources"]["A"]["Properties"] == {"Kept": True, "Note": "2012-10-17"}
+
+
 def test_order() -> None:
     assert ordered({"a": {"b"}, "b": {"c", "elsewhere"}, "c": set()}) == ["c", "b", "a"]
     with pytest.raises(Invalid, match="Circular"):

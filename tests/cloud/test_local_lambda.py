@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.local.aws import local_aws
+from ops.local.machine.logs import MOST_BYTES, before
 from ops.local.record import calls
 from tests.cloud.local_stacks import Stacks, client, until
 
@@ -179,7 +180,13 @@ def test_what_it_says_is_in_its_log(account: Account) -> None:
     lines = until(look, "the log")
     assert 'got {"mark": "here"}' in lines
     assert any(line.startswith("REPORT RequestId") for line in lines)
-    assert 'got {"mark": "here"}' in (account.folder / "lambda" / "logged.log").read_text()
+    log = account.folder / "lambda" / "logged.log"
+    assert 'got {"mark": "here"}' in log.read_text()
+    with log.open("a") as full:
+        full.write("x" * MOST_BYTES)
+    account.invoke("logged", mark="again")
+    assert log.read_text().count("REPORT RequestId") == 1
+    assert 'got {"mark": "here"}' in before(log).read_text()
 
 
 def test_how_it_fails_is_told(account: Account) -> None:

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,28 @@ class Desk:
         return Fleet(self.json("status")["url"], self.state)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    (tmp_path / "fleet.toml").write_text(MANIFEST)
-    desk = Desk(tmp_path)
+@contextmanager
+def opened(folder: Path) -> Iterator[Desk]:
+    (folder / "fleet.toml").write_text(MANIFEST)
+    desk = Desk(folder)
     try:
         yield desk
     finally:
         desk.ops("down")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with opened(tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk whose fleet is up, for what does not end it."""
+    with opened(tmp_path_factory.mktemp("up")) as desk:
+        desk.ok("up")
+        yield desk
 
 
 def test_a_fleet_is_brought_up_used_and_ended(desk: Desk) -> None:
@@ -128,9 +143,9 @@ def test_where_nothing_is_up_down_does_nothing_and_status_says_so(desk: Desk) ->
     assert not desk.state.exists()
 
 
-def test_the_environment_leads_to_it_and_nowhere_else(desk: Desk) -> None:
-    url = desk.json("up")["url"]
-    desk.env = {"AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_SQS": "https://sqs.example"}
+def test_the_environment_leads_to_it_and_nowhere_else(up: Desk) -> None:
+    url = up.json("status")["url"]
+    desk = replace(up, env={"AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_SQS": "https://sqs.example"})
     told = subprocess.run(
         ["/bin/sh", "-c", f"{desk.ok('env')}\nenv"],
         env=desk.environ(),
@@ -184,7 +199,8 @@ def test_an_interrupted_start_leaves_nothing(desk: Desk) -> None:
     _, said = starting.communicate(timeout=60)
     assert starting.returncode == 130
     assert "Traceback" not in said
-    assert began(pid) is None
+    # Where the signal came while it was being started, it ends when it finds nobody to answer to.
+    until("its server's end", lambda: began(pid) is None)
     assert desk.ops("status").returncode == 3
 
 
@@ -203,18 +219,17 @@ def test_its_folder_can_be_elsewhere_and_its_port_is_checked(desk: Desk, tmp_pat
     assert desk.ops("up", "--boot", "soon").returncode == 2
 
 
-def test_a_log_is_followed_until_its_node_ends(desk: Desk) -> None:
-    desk.ok("up")
-    fleet = desk.fleet()
+def test_a_log_is_followed_until_its_node_ends(up: Desk) -> None:
+    fleet = up.fleet()
     fleet.template("desk-q", "#!/bin/sh\nwhile sleep 0.1; do echo tick; done\n")
     fleet.group("desk-q")
     (id,) = fleet.serving("desk-q", 1)
     following = subprocess.Popen(
-        desk.command("logs", id, "--unit", "user-data", "--follow")
+        up.command("logs", id, "--unit", "user-data", "--follow")
         if until("its log", (fleet.node(id) / "log" / "user-data.log").exists)
         else [],
-        cwd=desk.folder,
-        env=desk.environ(),
+        cwd=up.folder,
+        env=up.environ(),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -222,5 +237,6 @@ def test_a_log_is_followed_until_its_node_ends(desk: Desk) -> None:
     assert following.stdout.readline() == "==> user-data <==\n"
     assert [following.stdout.readline() for _ in range(5)] == ["tick\n"] * 5
     fleet.empty("desk-q")
-    assert set(following.stdout.read().split()) <= {"tick"}
+    # The shell may say of its `sleep` that the machine's end killed it.
+    assert set(following.stdout.read().split()) <= {"tick", "Killed"}
     assert following.wait(60) == 0

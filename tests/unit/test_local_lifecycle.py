@@ -11,6 +11,7 @@ from ops.local.lifecycle import (
     Hook,
     Life,
     NoActionError,
+    Pool,
     Result,
     State,
     completed,
@@ -19,6 +20,7 @@ from ops.local.lifecycle import (
     lapsed,
     launched,
     leaving,
+    returning,
     serving,
 )
 
@@ -143,3 +145,30 @@ def test_an_action_that_is_not_under_way_is_refused(
         heartbeat(life, hook, token, 1001)
     with pytest.raises(NoActionError):
         completed(life, hook, token, CONTINUE)
+
+
+def test_an_instance_of_the_pool_is_held_up_on_its_way_in_and_out() -> None:
+    life = launched([JOIN], 1000, tokens(), Pool.STOPPED)
+    assert (life.shown, life.target) == ("Warmed:Pending:Wait", "Warmed:Stopped")
+    life = completed(life, "join", None, CONTINUE)
+    assert (life.shown, life.warmed) == ("Warmed:Pending:Proceed", False)
+    life = serving(life)
+    assert (life.shown, life.target, life.warmed) == ("Warmed:Stopped", "Warmed:Stopped", True)
+    again = serving(completed(launched([JOIN], 1000, tokens()), "join", None, CONTINUE))
+    assert (again.shown, again.target) == ("InService", "InService")
+    end = leaving(life, [LEAVE], 1000, tokens())
+    assert (end.shown, end.target) == ("Warmed:Terminating:Wait", "Warmed:Terminated")
+    assert gone(completed(end, "leave", None, CONTINUE)).shown == "Warmed:Terminated"
+
+
+@pytest.mark.parametrize("result", [CONTINUE, ABANDON])
+def test_what_returns_to_the_pool_waits_in_the_hooks_of_an_end(result: Result) -> None:
+    life = returning([LEAVE], 1000, tokens(), Pool.RUNNING)
+    assert (life.shown, life.target) == ("Warmed:Pending:Wait", "Warmed:Running")
+    assert serving(completed(life, "leave", None, result)).shown == "Warmed:Running"
+
+
+def test_a_launch_into_the_pool_that_is_abandoned_ends_there() -> None:
+    life = completed(launched([JOIN], 1000, tokens(), Pool.STOPPED), "join", None, ABANDON)
+    assert (life.shown, life.abandoned) == ("Warmed:Terminating", True)
+    assert leaving(life, [LEAVE], 1000, tokens()).shown == "Warmed:Terminating:Wait"

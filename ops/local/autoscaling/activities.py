@@ -7,20 +7,38 @@ import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Final
 
 _KEPT: Final = 2_000
 
 
+class Way(Enum):
+    """From where to where an instance goes ("Warm pool example events and patterns")."""
+
+    LAUNCH = ("EC2", "AutoScalingGroup")
+    WARM = ("EC2", "WarmPool")
+    DRAW = ("WarmPool", "AutoScalingGroup")
+    RETURN = ("AutoScalingGroup", "WarmPool")
+    END = ("AutoScalingGroup", "EC2")
+    END_WARM = ("WarmPool", "EC2")
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it leaves the group, so that the hooks of an end are for it."""
+        return self in {Way.RETURN, Way.END, Way.END_WARM}
+
+
 @dataclass(slots=True)
 class Activity:
-    """A launch or a termination; its names in an answer are the API's."""
+    """A launch or a termination; its names in an answer are the API's. `way` is for its events."""
 
     group: str
     arn: str
     description: str
     cause: str
     details: dict[str, str]
+    way: Way
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
     end: datetime | None = None
@@ -64,7 +82,14 @@ class Activities:
         self._told: deque[Activity] = deque(maxlen=_KEPT)
 
     def begin(
-        self, group: Any, description: str, cause: str, zone: str = "", subnet: str = ""
+        self,
+        way: Way,
+        group: Any,
+        description: str,
+        cause: str,
+        *,
+        zone: str = "",
+        subnet: str = "",
     ) -> Activity:
         """Note that a group begins something, at the cause that `cause` tells in words."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -75,6 +100,7 @@ class Activities:
             description,
             f"At {at} {cause}",
             {name: value for name, value in details.items() if value},
+            way,
         )
         self._told.appendleft(activity)
         return activity

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.local.autoscaling.activities import Activity
+from ops.local.autoscaling.activities import Activity, Way
 from ops.local.lifecycle import Wait
 
 EC2 = "aws.ec2"
@@ -44,28 +44,30 @@ def rebalance_recommended(instance: str, arn: str) -> Event:
     return Event(EC2, "EC2 Instance Rebalance Recommendation", detail, [arn])
 
 
-def hook_waits(group: Any, instance: str, wait: Wait, leaves: bool, metadata: str | None) -> Event:
+def hook_waits(group: Any, instance: str, wait: Wait, way: Way, metadata: str | None) -> Event:
     """A hook's action begins."""
-    transition = "TERMINATING" if leaves else "LAUNCHING"
+    transition = "TERMINATING" if way.leaves else "LAUNCHING"
+    origin, destination = way.value
     detail = {
         "LifecycleActionToken": wait.token,
         "AutoScalingGroupName": group.name,
         "LifecycleHookName": wait.hook.name,
         "EC2InstanceId": instance,
         "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{transition}",
-        "Origin": "AutoScalingGroup" if leaves else "EC2",
-        "Destination": "EC2" if leaves else "AutoScalingGroup",
+        "Origin": origin,
+        "Destination": destination,
     }
     if metadata:
         detail["NotificationMetadata"] = metadata
-    kind = f"EC2 Instance-{'terminate' if leaves else 'launch'} Lifecycle Action"
+    kind = f"EC2 Instance-{'terminate' if way.leaves else 'launch'} Lifecycle Action"
     return Event(AUTOSCALING, kind, detail, [group.arn])
 
 
-def moved(group: Any, instance: str, arn: str, activity: Activity, leaves: bool) -> Event:
+def moved(group: Any, instance: str, arn: str, activity: Activity) -> Event:
     """A launch or a termination has succeeded, or a launch has failed."""
     succeeded = activity.status == "Successful"
-    what = "Terminate" if leaves else "Launch"
+    what = "Terminate" if activity.way.leaves else "Launch"
+    origin, destination = activity.way.value
     detail = {
         "StatusCode": "Complete" if succeeded else activity.status,
         "Description": activity.description,
@@ -78,8 +80,8 @@ def moved(group: Any, instance: str, arn: str, activity: Activity, leaves: bool)
         "EndTime": activity.end.isoformat() if activity.end else "",
         "EC2InstanceId": instance,
         "Cause": activity.cause,
-        "Origin": "AutoScalingGroup" if leaves else "EC2",
-        "Destination": "EC2" if leaves else "AutoScalingGroup",
+        "Origin": origin,
+        "Destination": destination,
     }
     kind = f"EC2 Instance {what} {'Successful' if succeeded else 'Unsuccessful'}"
     return Event(AUTOSCALING, kind, detail, [group.arn, arn])

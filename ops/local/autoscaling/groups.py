@@ -9,12 +9,10 @@ import logging
 import threading
 from typing import Any, Final
 
-from moto.autoscaling.models import InstanceState
-
-from ops.local.autoscaling import choose, events, launch
+from ops.local.autoscaling import choose, events, pool
+from ops.local.autoscaling.launching import Launching
 from ops.local.autoscaling.member import Member
 from ops.local.autoscaling.roster import Publish, Roster, now, suspended
-from ops.local.lifecycle import Life, State
 from ops.local.machines import Machines
 
 _log = logging.getLogger(__name__)
@@ -35,7 +33,7 @@ class Groups:
         self.lock = lock
         #: Set at the end of the local AWS: what ends is no longer replaced.
         self.closed = False
-        self._endpoint = endpoint
+        self._launching = Launching(machines, self.roster, endpoint)
         self._groups: dict[str, Any] = {}
         self._changed = threading.Condition(lock)
         machines.on_running = self._running
@@ -94,6 +92,10 @@ class Groups:
             member = self.member(instance)
             if member is None:
                 return
+            if member.rests and not member.ending:
+                self.roster.stopped(member)
+                self.settle(member.group)
+                return
             member.dead = True
             if member.state.instance.state != "terminated":
                 member.state.instance.terminate()
@@ -141,7 +143,8 @@ class Groups:
         stopped, members = suspended(group), self.roster.of(group)
         if not stopped & {"ReplaceUnhealthy", "Terminate"}:
             for member in members:
-                if member.counts and member.state.health_status == "Unhealthy":
+                ill = member.state.health_status == "Unhealthy"
+                if ill and (member.counts or member.warm):
                     self.roster.leave(member, member.ailment)
         counted = [each for each in members if each.counts]
         sound = [each for each in counted if not each.at_risk]
@@ -150,7 +153,9 @@ class Groups:
             # In a rebalance a group may go a tenth over its maximum (User Guide).
             room = group.max_size + max(1, group.max_size // 10) * (len(sound) < len(counted))
             for _ in range(min(desired - len(sound), room - len(counted))):
-                if not self._launch(group, desired):
+                if not (
+                    self._draw(group, desired) or self._launching.launch(group, _wanted(desired))
+                ):
                     break
         if "Terminate" not in stopped:
             if sum(each.serves for each in sound) >= desired:
@@ -158,6 +163,7 @@ class Groups:
                     if member.at_risk:
                         self.roster.leave(member, "an instance was replaced at its rebalance.")
             self._scale_in(group, sound, desired)
+        self._keep_pool(group, stopped)
 
     def _scale_in(self, group: Any, counted: list[Member], desired: int) -> None:
         open_to = [each for each in counted if not each.state.protected_from_scale_in]
@@ -166,43 +172,36 @@ class Groups:
             len(counted) - desired,
             group.termination_policies,
         ):
-            member = self.roster.members[id]
-            self.roster.leave(member, f"the capacity was brought down to {desired}.")
+            member, cause = self.roster.members[id], f"the capacity was brought down to {desired}."
+            if pool.reuses(group) and len(self._warm(group)) < pool.size(group):
+                self.roster.give_back(member, pool.kind(group), cause)
+            else:
+                self.roster.leave(member, cause)
 
-    def _launch(self, group: Any, desired: int) -> bool:
-        if self.roster.held_off(group):
-            return False
-        cause = f"an instance was started in response to a desired capacity of {desired}."
-        address, begin = self.machines.address(), self.roster.activities.begin
-        try:
-            instance = launch.run(group, spot=self._next_is_spot(group), address=address)
-            facts = launch.facts(group, instance, self._endpoint)
-        except launch.LaunchError as error:
-            failed = begin(group, "Launching a new EC2 instance.", cause)
-            failed.close("Failed", str(error))
-            self.roster.publish(group, events.moved(group, "", "", failed, leaves=False))
-            self.roster.hold_off(group)
-            return False
-        protected = group.new_instances_protected_from_scale_in
-        state = InstanceState(instance, "Pending", protected_from_scale_in=protected)
-        said, subnet = f"Launching a new EC2 instance: {instance.id}", instance.subnet_id or ""
-        member = Member(
-            group,
-            state,
-            Life(State.PENDING),
-            now(),
-            launch.version_of(group),
-            launch.arn_of(group, instance),
-            begin(group, said, cause, state.availability_zone, subnet),
-        )
-        self.machines.launch(instance.id, address, facts, launch.labels(instance))
-        self.roster.join(member)
-        return True
+    def _warm(self, group: Any) -> list[Member]:
+        return [each for each in self.roster.of(group) if each.warm]
 
-    def _next_is_spot(self, group: Any) -> bool:
-        if not group.mixed_instances_policy:
-            return False
-        counted = [each for each in self.roster.of(group) if each.counts]
-        base, percent = choose.distribution(group.mixed_instances_policy)
-        wanted = choose.on_demand_wanted(len(counted) + 1, base, percent)
-        return sum(not each.spot for each in counted) >= wanted
+    def _draw(self, group: Any, desired: int) -> bool:
+        """Launch the instance that waits for the longest in the warm pool, if one does."""
+        ready = [each for each in self._warm(group) if each.life.warmed]
+        for member in ready:
+            if member.state.health_status == "Healthy":
+                self.roster.draw(member, _wanted(desired))
+                return True
+        return False
+
+    def _keep_pool(self, group: Any, stopped: set[str]) -> None:
+        warm, size = self._warm(group), pool.size(group)
+        if "Launch" not in stopped:
+            for _ in range(size - len(warm)):
+                cause = "an instance was started for the warm pool."
+                if not self._launching.launch(group, cause, pool.kind(group)):
+                    break
+        if "Terminate" not in stopped:
+            for member in warm[size:]:
+                self.roster.leave(member, f"the warm pool was brought down to {size}.")
+        pool.forget(group, empty=not any(each.life.pool for each in self.roster.of(group)))
+
+
+def _wanted(desired: int) -> str:
+    return f"an instance was started in response to a desired capacity of {desired}."

@@ -156,8 +156,8 @@ def _role(group: Any, instance: Any) -> str | None:
     return roles[0].name if roles else None
 
 
-def facts(group: Any, instance: Any, endpoint: str) -> dict[str, Any]:
-    """Return what the machine of an instance reads (instance.json)."""
+def facts(group: Any, instance: Any, endpoint: str, target: str) -> dict[str, Any]:
+    """Return what the machine of an instance reads: instance.json. It goes to state `target`."""
     role = _role(group, instance)
     shown = instance.metadata_options.instance_metadata_tags == "enabled"
     return {
@@ -173,7 +173,7 @@ def facts(group: Any, instance: Any, endpoint: str) -> dict[str, Any]:
         "credentials": credentials(role, instance.id) if role else None,
         "user_data": instance.user_data.decode() if instance.user_data else "",
         "endpoint": endpoint,
-        "target_lifecycle_state": "InService",
+        "target_lifecycle_state": target,
         "spot_action": None,
         "rebalance": None,
     }

@@ -14,6 +14,8 @@ from ops.local.lifecycle import JOINING, Life, State
 class Member:
     """An instance: `state` and `group` are moto's. `dead`: its machine has ended.
 
+    `rests`: its machine is stopped, or being stopped, for the warm pool.
+
     `since` and `reclaim_at` are seconds of the epoch, the latter is when EC2 takes a spot instance
     back. `at_risk`: EC2 recommends to replace it. `ailment` is why it is unhealthy, in words.
     """
@@ -27,6 +29,7 @@ class Member:
     activity: Activity
     dead: bool = False
     ending: bool = False
+    rests: bool = False
     at_risk: bool = False
     ailment: str = ""
     reclaim_at: float | None = None
@@ -58,6 +61,11 @@ class Member:
         """Its state as moto shows it, where standby is too."""
         standing: str = self.state.lifecycle_state
         return standing
+
+    @property
+    def warm(self) -> bool:
+        """Whether it is in the warm pool, or on its way there."""
+        return self.life.pool is not None and not self.life.leaving
 
     @property
     def spot(self) -> bool:

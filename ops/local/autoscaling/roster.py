@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from ops.local import lifecycle
 from ops.local.autoscaling import events
-from ops.local.autoscaling.activities import Activities
+from ops.local.autoscaling.activities import Activities, Way
 from ops.local.autoscaling.member import Member
-from ops.local.lifecycle import Hook, Life, Result
+from ops.local.lifecycle import Hook, Life, Pool, Result
 from ops.local.machines import Machines
 
 #: After a launch that failed or was abandoned, a group waits so long for the next.
@@ -42,26 +42,50 @@ class Roster:
         """Take an instance in that was just made."""
         self.members[member.id] = member
         member.group.instance_states.append(member.state)
-        self._live(member, lifecycle.launched(self._hooks(member, "LAUNCHING"), now(), _token))
+        hooks = self._hooks(member, "LAUNCHING")
+        self._live(member, lifecycle.launched(hooks, now(), _token, member.life.pool))
         self.announce(member, events.state_changed(member.id, member.arn, "pending"))
-        self._announce_waits(member, leaves=False)
+        self._announce_waits(member)
+
+    def draw(self, member: Member, cause: str) -> None:
+        """Launch an instance from the warm pool."""
+        self._begin(member, Way.DRAW, "Launching a new EC2 instance from warm pool", cause)
+        self._live(member, lifecycle.launched(self._hooks(member, "LAUNCHING"), now(), _token))
+        if member.rests:
+            member.rests = False
+            self.set_state(member, "pending", 0)
+            self.machines.start(member.id)
+        self._announce_waits(member)
+        self.move(member)
+
+    def give_back(self, member: Member, pool: Pool, cause: str) -> None:
+        """Have an instance that serves return to the warm pool."""
+        self._begin(member, Way.RETURN, "Returning EC2 instance to warm pool", cause)
+        hooks = self._hooks(member, "TERMINATING")
+        self._live(member, lifecycle.returning(hooks, now(), _token, pool))
+        self._announce_waits(member)
+        self.move(member)
+
+    def stopped(self, member: Member) -> None:
+        """Hear that the machine of an instance has stopped that rests."""
+        self.set_state(member, "stopped", 80)
+        self.move(member)
 
     def leave(self, member: Member, cause: str, *, hooks: bool = True) -> None:
         """Have an instance leave its group; with no `hooks`, at once."""
         if member.life.leaving and not member.life.abandoned:
             return
         member.activity.close("Cancelled", "The launch was given up.")
-        member.activity = self.activities.begin(
-            member.group, f"Terminating EC2 instance: {member.id}", cause, member.zone
-        )
+        way = Way.END if member.life.pool is None else Way.END_WARM
+        self._begin(member, way, "Terminating EC2 instance", cause)
         held_up_by = self._hooks(member, "TERMINATING") if hooks else []
         self._live(member, lifecycle.leaving(member.life, held_up_by, now(), _token))
-        self._announce_waits(member, leaves=True)
+        self._announce_waits(member)
         self.move(member)
 
     def let_go(self, member: Member) -> None:
         """End the waits of an instance that leaves."""
-        self._live(member, Life(lifecycle.State.TERMINATING_PROCEED))
+        self._live(member, Life(lifecycle.State.TERMINATING_PROCEED, pool=member.life.pool))
         self.move(member)
 
     def act(self, member: Member, change: Callable[[Life], Life]) -> None:
@@ -75,10 +99,8 @@ class Roster:
         if member.life.abandoned:
             self.hold_off(member.group)
             self.leave(member, "a lifecycle action of its launch was abandoned.")
-        if member.life.may_serve and member.state.instance.state == "running":
-            self._live(member, lifecycle.serving(member.life))
-            member.activity.close("Successful")
-            self._announce_moved(member, leaves=False)
+        if member.life.may_serve:
+            self._arrive(member)
         if member.life.may_end and not member.ending:
             member.ending = True
             if member.dead:
@@ -88,6 +110,18 @@ class Roster:
             member.activity.say("InProgress", 60)
             self.machines.end(member.id)
 
+    def _arrive(self, member: Member) -> None:
+        """Put an instance where it goes, once its machine is as it is to be there."""
+        stops = member.life.pool is Pool.STOPPED
+        if member.state.instance.state == ("stopped" if stops else "running"):
+            self._live(member, lifecycle.serving(member.life))
+            member.activity.close("Successful")
+            self._announce_moved(member)
+        elif stops and not member.rests and member.state.instance.state == "running":
+            member.rests = True
+            self.set_state(member, "stopping", 64)
+            self.machines.stop(member.id)
+
     def finish(self, member: Member) -> None:
         """Take an instance out whose machine has ended."""
         self._live(member, lifecycle.gone(member.life))
@@ -95,7 +129,7 @@ class Roster:
         group = member.group
         group.instance_states = [each for each in group.instance_states if each is not member.state]
         member.activity.close("Successful")
-        self._announce_moved(member, leaves=True)
+        self._announce_moved(member)
 
     def hold_off(self, group: Any) -> None:
         """Have a group wait before it launches again."""
@@ -123,9 +157,14 @@ class Roster:
     def _live(self, member: Member, life: Life) -> None:
         before, member.life = member.life, life
         if member.standing != "Standby" or life.leaving:
-            member.state.lifecycle_state = str(life.state)
+            member.state.lifecycle_state = life.shown
         if before.target != life.target:
             self.machines.tell(member.id, target_lifecycle_state=life.target)
+
+    def _begin(self, member: Member, way: Way, what: str, cause: str) -> None:
+        member.activity = self.activities.begin(
+            way, member.group, f"{what}: {member.id}", cause, zone=member.zone
+        )
 
     def _hooks(self, member: Member, transition: str) -> list[Hook]:
         return [
@@ -134,20 +173,18 @@ class Roster:
             if each.lifecycle_transition == f"autoscaling:EC2_INSTANCE_{transition}"
         ]
 
-    def _announce_waits(self, member: Member, *, leaves: bool) -> None:
+    def _announce_waits(self, member: Member) -> None:
         if member.life.waits:
             member.activity.say("MidLifecycleAction", 50)
         metadata = {
             each.name: vars(each).get("notification_metadata") for each in _hooks_of(member)
         }
         for wait in member.life.waits:
-            said = metadata.get(wait.hook.name)
-            self.announce(member, events.hook_waits(member.group, member.id, wait, leaves, said))
+            said, way = metadata.get(wait.hook.name), member.activity.way
+            self.announce(member, events.hook_waits(member.group, member.id, wait, way, said))
 
-    def _announce_moved(self, member: Member, *, leaves: bool) -> None:
-        self.announce(
-            member, events.moved(member.group, member.id, member.arn, member.activity, leaves)
-        )
+    def _announce_moved(self, member: Member) -> None:
+        self.announce(member, events.moved(member.group, member.id, member.arn, member.activity))
 
 
 def now() -> float:

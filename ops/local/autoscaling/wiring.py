@@ -13,7 +13,7 @@ from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 
-from ops.local.autoscaling import answers, hooks
+from ops.local.autoscaling import answers, hooks, warm_pools
 from ops.local.autoscaling.activities import Activity
 from ops.local.autoscaling.groups import Groups
 
@@ -33,6 +33,7 @@ def install(groups: Groups, *, short_hooks: bool) -> None:
     InstanceState.launch_template = property(_template_of(groups))
     hooks.install(groups, least_seconds=1 if short_hooks else hooks.LEAST_SECONDS)
     answers.install(AutoScalingResponse, groups)
+    warm_pools.install(AutoScalingResponse, groups)
 
 
 def _set_desired_capacity(groups: Groups) -> Callable[..., None]:

@@ -118,7 +118,11 @@ class ChangeSet:
 
 @dataclass(slots=True)
 class Stack:
-    """A stack; `wish` is None until one was granted, `token` the last operation's own."""
+    """A stack; `wish` is None until one was granted, `token` the last operation's own.
+
+    `begun` is the first wish that was begun: what a stack shows of itself while it is created, and
+    where its creation failed.
+    """
 
     id: str
     name: str
@@ -127,6 +131,7 @@ class Stack:
     status: str
     key: str
     wish: Wish | None = None
+    begun: Wish | None = None
     reason: str = ""
     protected: bool = False
     resources: dict[str, Made] = field(default_factory=dict)

@@ -15,7 +15,7 @@ def _some(values: dict[str, Any]) -> dict[str, Any]:
 
 def stack(one: Stack) -> dict[str, Any]:
     """Return a stack as DescribeStacks and ListStacks show it."""
-    wish = one.wish
+    wish = one.begun if one.wish is None else one.wish
     template = {} if wish is None else wish.template
     texts = (
         {} if wish is None else parameters_shown(template.get("Parameters", {}), wish.parameters)

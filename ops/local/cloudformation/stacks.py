@@ -184,6 +184,7 @@ class Stacks:
             raise Invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         stack.say(f"{kind}_IN_PROGRESS", "User Initiated")
         stack.updated = None if kind == "CREATE" else now()
+        stack.begun = wish if stack.begun is None else stack.begun
 
         def work() -> None:
             run = Run(stack, self.place(stack), self.types)

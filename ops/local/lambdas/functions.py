@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import queue
 import shutil
 import threading
@@ -15,17 +14,15 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from moto.logs.models import logs_backends
-
 from ops.local.aws import local_environment
 from ops.local.identity import key_of
+from ops.local.lambdas.log import Log, new_stream
 from ops.local.lambdas.process import Answer, Process
+from ops.local.names import part
 
-_log = logging.getLogger(__name__)
 #: Retries of an asynchronous invocation (Lambda guide, "Asynchronous invocation"): two of them,
 #: after a minute and after two more.
 _RETRIES: Final = 2
@@ -53,6 +50,7 @@ class Functions:
     def __init__(self, folder: Path, url: str, minute_seconds: float) -> None:
         self._folder = folder / "lambda"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._log = Log(self._folder)
         self._url = url
         self._minute_seconds = minute_seconds
         self._warm: dict[str, _Warm] = {}
@@ -98,14 +96,14 @@ class Functions:
                 while not _may(function, warm):
                     left = given_up - time.monotonic()
                     if left <= 0 or not warm.freed.wait(left):
-                        self._write(function, f"event given up: {age:.0f} s old, never run\n")
+                        self._log.write(function, f"event given up: {age:.0f} s old, never run\n")
                         return
                 warm.running += 1
             if self._run(function, warm, event).error is None:
                 return
             if attempt < retries:
                 time.sleep(min(self._minute_seconds * (attempt + 1), _AGE_SECONDS))
-        self._write(function, f"event given up after {retries + 1} attempts\n")
+        self._log.write(function, f"event given up after {retries + 1} attempts\n")
 
     def _run(self, function: Any, warm: _Warm, event: Any) -> Answer:
         request = str(uuid.uuid4())
@@ -135,7 +133,7 @@ class Functions:
             with warm.freed:
                 warm.running -= 1
                 warm.freed.notify()
-        self._told(function, request, answer)
+        self._log.told(function, request, answer)
         return answer
 
     def _of(self, function: Any) -> _Warm:
@@ -182,7 +180,7 @@ class Functions:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
-            "AWS_LAMBDA_LOG_STREAM_NAME": _stream(),
+            "AWS_LAMBDA_LOG_STREAM_NAME": new_stream(),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "PYTHONUNBUFFERED": "1",
         }
@@ -191,7 +189,7 @@ class Functions:
         """Return the folder of the function's code, made once for each code."""
         packed: bytes = function.code_bytes
         digest = hashlib.sha256(packed).hexdigest()[:16]
-        folder: Path = self._folder / function.function_name / digest
+        folder: Path = self._folder / part(function.function_name) / digest
         with self._lock:
             if folder.is_dir():
                 return folder
@@ -207,34 +205,6 @@ class Functions:
             making.rename(folder)
         return folder
 
-    def _told(self, function: Any, request: str, answer: Answer) -> None:
-        failed = "" if answer.error is None else f"{json.dumps(answer.error)}\n"
-        self._write(
-            function,
-            f"START RequestId: {request} Version: $LATEST\n{answer.output}"
-            f"{'' if answer.output.endswith(chr(10)) or not answer.output else chr(10)}{failed}"
-            f"END RequestId: {request}\n"
-            f"REPORT RequestId: {request} Duration: {answer.seconds * 1000:.2f} ms "
-            f"Memory Size: {function.memory_size} MB\n",
-        )
-
-    def _write(self, function: Any, text: str) -> None:
-        """Write into the function's file and its log group."""
-        with self._lock, (self._folder / f"{function.function_name}.log").open("a") as log:
-            log.write(text)
-        name = function.logs_group_name
-        backend = logs_backends[function.account_id][function.region]
-        at = int(time.time() * 1000)
-        lines = [{"timestamp": at, "message": line} for line in text.splitlines()]
-        try:
-            if name not in backend.groups:
-                backend.create_log_group(name, {})
-            stream = _stream()
-            backend.create_log_stream(name, stream)
-            backend.put_log_events(name, stream, lines)
-        except Exception:  # whatever delivers the log on, the function was run
-            _log.exception("%s: its log was not taken", name)
-
 
 def _may(function: Any, warm: _Warm) -> bool:
     reserved = function.reserved_concurrency
@@ -247,7 +217,3 @@ def _settings(function: Any) -> str:
     variables = sorted((function.environment_vars or {}).items())
     settings = [code, function.handler, function.role, function.memory_size, variables]
     return json.dumps(settings)
-
-
-def _stream() -> str:
-    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"

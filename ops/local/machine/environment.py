@@ -37,18 +37,26 @@ def base(
     root: Path, instance: Instance, metadata: str, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return what all of a machine's processes have; `metadata` is its metadata service's URL."""
-    found = local_environment(instance.endpoint, environ)
+    return {
+        **apart(root, instance.endpoint, metadata, environ),
+        "PATH": f"{root / 'bin'}:{environ.get('PATH', os.defpath)}",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata,
+    }
+
+
+def apart(
+    root: Path, endpoint: str, metadata: str, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return an environment that leads to the local AWS at `endpoint`, with nobody's credentials.
+
+    FLEET_ROOT tells the processes of a folder from all others.
+    """
+    found = local_environment(endpoint, environ)
     for name in (*_OTHERS, *_STATIC):
         found.pop(name, None)
     hosts = {"127.0.0.1", "localhost"}
-    hosts |= {urlsplit(url).hostname or "" for url in (instance.endpoint, metadata)}
-    return {
-        **found,
-        "PATH": f"{root / 'bin'}:{environ.get('PATH', os.defpath)}",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata,
-        "FLEET_ROOT": str(root),
-        "NO_PROXY": ",".join(sorted(hosts - {""})),
-    }
+    hosts |= {urlsplit(url).hostname or "" for url in (endpoint, metadata)}
+    return {**found, "FLEET_ROOT": str(root), "NO_PROXY": ",".join(sorted(hosts - {""}))}
 
 
 def specifiers(root: Path, instance: Instance) -> dict[str, str]:

@@ -30,6 +30,8 @@ class Instance:
     target_lifecycle_state: str | None = None
     spot_action: Mapping[str, str] | None = None
     rebalance: Mapping[str, str] | None = None
+    #: how long credentials last; None: as long as theirs say
+    credentials_seconds: float | None = None
 
 
 class BadInstance(ValueError):

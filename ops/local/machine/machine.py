@@ -8,23 +8,27 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ops.local.machine import control, environment, metadata_server
+from ops.local.machine import control, environment, logs, metadata_server
+from ops.local.machine.credentials import issued
 from ops.local.machine.furnish import furnish
+from ops.local.machine.host import Told
 from ops.local.machine.instance import BadInstance, Instance, read
 from ops.local.machine.loop import Loop
 from ops.local.machine.requests import SHUTDOWN_SECONDS, Requests
-from ops.local.machine.running import Told
 from ops.local.machine.runs import Runs
 from ops.local.machine.service import Service
 from ops.local.machine.spawn import Program, spawn
 from ops.local.machine.states import State
 from ops.local.machine.substitute import substitute
-from ops.local.machine.unit_files import sources
+from ops.local.machine.unit_files import WANTS, sources
 from ops.local.machine.unit_text import UnitError
 from ops.local.machine.unit_words import environment_file
 from ops.local.machine.units import Unit, name, unit
+
+#: cloud-init runs user data at an instance's first start alone; this marks that it did.
+_BOOTED: Final = "booted"
 
 
 class Machine:
@@ -37,10 +41,15 @@ class Machine:
         self._units: dict[str, Service] = {}
         self._user_data: dict[str, Any] = {"state": "waiting"}
         self._instance = read(root)
+        # A start finds nothing in memory: /run is a tmpfs.
+        shutil.rmtree(root / "run", ignore_errors=True)
         furnish(root)
         self._log = self._open("machine")
+        logs.bound(self.loop, root / "log")
         self._runs = Runs(self.loop, root / "scripts")
-        self.metadata = metadata_server.serve(self.loop, address, self._now)
+        self.metadata = metadata_server.serve(
+            self.loop, address, lambda: issued(self._now(), time.time())
+        )
         self._env = environment.base(root, self._instance, self.metadata)
         control.serve(self.loop, root, Requests(self).answer)
         self.loop.on_signal(self._signalled)
@@ -101,6 +110,12 @@ class Machine:
     def _boot(self) -> None:
         if self.stopping:
             return
+        booted = self._root / _BOOTED
+        if booted.exists():
+            self._user_data = {"state": "done"}
+            self._start_enabled()
+            return
+        booted.touch()
         script = substitute(self._now().user_data, self._root)
         if not script.startswith("#!"):
             self._user_data = {"state": "none"}
@@ -114,6 +129,14 @@ class Machine:
             self.say(f"user data: exit {found['exit']}")
 
         self._runs.start(script, self._env, ended, log=self._open("user-data"))
+
+    def _start_enabled(self) -> None:
+        """Start what is to be started at each start of the machine but the first."""
+        for called in sorted(path.name for path in (self._root / WANTS).glob("*.service")):
+            try:
+                self.start(self.service(called), lambda _: None)
+            except UnitError as error:
+                self.say(str(error))
 
     def _signalled(self, number: int) -> None:
         if number == signal.SIGCHLD:

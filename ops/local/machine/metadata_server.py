@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from ops.local.guard import refusal
 from ops.local.machine.metadata import Request, Response, Tokens, respond
 from ops.local.machine.stream import Stream, listen
 
@@ -33,8 +34,13 @@ def serve(loop: Loop, address: str, instance: Callable[[], Instance]) -> str:
 
     Raises OSError where the address is none of this computer's.
     """
-    listener = socket.create_server((address, 0), backlog=64)
     tokens = Tokens()
+    return answer(loop, address, lambda each: respond(each, tokens, time.monotonic(), instance()))
+
+
+def answer(loop: Loop, address: str, respond: Callable[[Request], Response]) -> str:
+    """Answer requests on a free port as `respond` does; return the URL. Raises OSError."""
+    listener = socket.create_server((address, 0), backlog=64)
 
     def came(stream: Stream) -> None:
         head, end, stream.held = stream.held.partition(b"\r\n\r\n")
@@ -43,8 +49,11 @@ def serve(loop: Loop, address: str, instance: Callable[[], Instance]) -> str:
             return
         try:
             request = _request(head)
-            response = respond(request, tokens, time.monotonic(), instance())
-            stream.send(_bytes(response, request.method))
+            why = refusal(request.method, request.headers)
+            if why is not None:
+                stream.send(_bytes(Response(403, f"{why}\n"), request.method), last=True)
+                return
+            stream.send(_bytes(respond(request), request.method))
         except ValueError:
             stream.send(_bytes(Response(400), "GET"), last=True)
 
@@ -71,11 +80,10 @@ def _request(head: bytes) -> Request:
 
 def _bytes(response: Response, method: str) -> bytes:
     body = response.body.encode()
+    headers = {"Server": "EC2ws", "Content-Type": "text/plain", **response.headers}
     lines = [
         f"HTTP/1.1 {response.status} {_PHRASES[response.status]}",
-        "Server: EC2ws",
-        "Content-Type: text/plain",
         f"Content-Length: {len(body)}",
-        *(f"{name}: {value}" for name, value in response.headers.items()),
+        *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else body)

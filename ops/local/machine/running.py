@@ -6,46 +6,23 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from ops.local.machine.clock import Clock
 from ops.local.machine.exits import Result, StartLimit, restarts, result_of, words
 from ops.local.machine.group import Group
+from ops.local.machine.host import Host, Told, tell
 from ops.local.machine.notify import NotifySocket
 from ops.local.machine.processes import MARK
 from ops.local.machine.states import STOPPING, State
 from ops.local.machine.unit_text import UnitError
 
 if TYPE_CHECKING:
-    from ops.local.machine.loop import Loop
     from ops.local.machine.units import Unit
 
 #: How often it is looked whether the last of a unit's processes has gone.
 _LOOK_SECONDS: Final = 0.02
-
-#: Called with None once a unit is as it was asked to be, else with what went wrong.
-Told = Callable[[str | None], None]
-
-
-class Host(Protocol):
-    """The machine, as a unit needs it."""
-
-    @property
-    def loop(self) -> Loop:
-        """What calls back."""
-
-    def load(self, name: str) -> Unit:
-        """Return a unit as its files are now. Raises UnitError."""
-
-    def launch(self, unit: Unit, extra: Mapping[str, str]) -> int:
-        """Start a unit's main process with more variables. Raises UnitError, OSError."""
-
-    def discard(self, unit: Unit) -> None:
-        """Remove what a unit does not keep once it has ended."""
-
-    def say(self, text: str) -> None:
-        """Write a line into the machine's own log."""
 
 
 class Running:
@@ -255,11 +232,3 @@ class Running:
             self._starting += self._next
             self._next = []
             self._begin()
-
-
-def tell(told: list[Told], what: str | None) -> None:
-    """Tell all of them, once."""
-    waiting = told[:]
-    told.clear()
-    for each in waiting:
-        each(what)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.local.machine.exits import Result, words
-from ops.local.machine.running import Running, Told, tell
+from ops.local.machine.host import Told, tell
+from ops.local.machine.running import Running
 from ops.local.machine.states import ACTIVE, STOPPING, State
 
 

@@ -14,6 +14,7 @@ _USAGE: Final = 2
 _NOT_RUNNING: Final = 3
 _NO_SUCH: Final = 4
 _ASKED: Final = ("start", "stop", "restart", "reset-failed")
+_KEPT: Final = ("enable", "disable")
 _SHOWN: Final = ("is-active", "is-failed", "status", "show")
 _OPTIONS: Final = ("--no-block", "--quiet", "-q", "--value", "--no-pager")
 
@@ -50,11 +51,11 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
         else:
             (options if each.startswith("-") else words).append(each)
     verb, *units = words or [""]
-    known = verb in (*_ASKED, *_SHOWN, "daemon-reload")
+    known = verb in (*_ASKED, *_KEPT, *_SHOWN, "daemon-reload")
     if not known or not set(options) <= set(_OPTIONS):
         return _say(
-            f"{' '.join(arguments)}: expected {', '.join((*_ASKED, *_SHOWN))} or daemon-reload, "
-            f"with {' '.join(_OPTIONS)} -p: this is a machine of the local AWS",
+            f"{' '.join(arguments)}: expected {', '.join((*_ASKED, *_KEPT, *_SHOWN))} or "
+            f"daemon-reload, with {' '.join(_OPTIONS)} -p: this is a machine of the local AWS",
             _USAGE,
         )
     try:
@@ -72,6 +73,8 @@ def _do(
 ) -> int:
     if verb == "daemon-reload":  # units are read when they start
         return 0
+    if verb in _KEPT:
+        return _keep(folder, units, wanted=verb == "enable")
     if verb in _ASKED:
         request = {"verb": verb, "units": units, "wait": "--no-block" not in options}
         answer = ask(folder, request, timeout_seconds=None)
@@ -83,6 +86,26 @@ def _do(
     if verb == "show":
         return _show(found, properties, value="--value" in options)
     return _is(verb, found, quiet=bool({"-q", "--quiet"} & set(options)))
+
+
+def _keep(folder: Path, units: Sequence[str], *, wanted: bool) -> int:
+    """Have units started with the machine, or not: a link to the unit's file says so."""
+    # The other verbs need not wait for these.
+    from ops.local.machine.unit_files import WANTS, sources  # noqa: PLC0415
+    from ops.local.machine.unit_text import UnitError  # noqa: PLC0415
+    from ops.local.machine.units import name  # noqa: PLC0415
+
+    for each in units:
+        link = folder / WANTS / _whole(each)
+        try:
+            file = sources(name(each), folder)[0].path
+        except UnitError as error:
+            return _say(str(error), _FAILED)
+        link.unlink(missing_ok=True)
+        if wanted:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
+    return 0
 
 
 def _is(verb: str, found: Mapping[str, Any], *, quiet: bool) -> int:

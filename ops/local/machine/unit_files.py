@@ -18,6 +18,9 @@ _PLACES: Final = (
     Path(__file__).resolve().parent / "systemd",
 )
 
+#: Below the root: what is to be started with the machine (`systemctl enable`).
+WANTS: Final = "etc/systemd/system/multi-user.target.wants"
+
 
 def sources(of: Name, root: Path) -> list[Source]:
     """Return a unit's file and then its drop-ins, paths in their texts below `root`.

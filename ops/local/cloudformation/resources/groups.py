@@ -57,8 +57,7 @@ class Group(Resource):
         empty = {"MinSize": 0, "DesiredCapacity": 0} if hooks else {}
         parameters = {**group, **_parameters(wanted), **empty, "Tags": _tags(name, wanted)}
         at.call("autoscaling", "CreateAutoScalingGroup", parameters)
-        for hook in hooks:
-            at.call("autoscaling", "PutLifecycleHook", {**group, **hook})
+        self._hooks(at, name, {}, wanted)
         if hooks:
             # With what is launched: moto forgets it at an update that does not repeat it.
             filled = only(wanted, *_SIZES, "LaunchTemplate", "MixedInstancesPolicy")
@@ -74,10 +73,10 @@ class Group(Resource):
         others = sorted(set(at.policy) - {"AutoScalingScheduledAction"})
         if others:
             raise Refused(f"UpdatePolicy.{others[0]} is not handled by the local AWS")
-        if changed(before, wanted, "LifecycleHookSpecificationList"):
-            raise Refused("Properties.LifecycleHookSpecificationList cannot be updated")
         kept = [n for n in _SIZES if ignored and before.get(n) == wanted.get(n)]
         parameters = without(_parameters(wanted), *kept)
+        # Before its sizes, since they are to hold what is launched by them.
+        self._hooks(at, physical, before, wanted)
         at.call("autoscaling", "UpdateAutoScalingGroup", {**group, **parameters})
         old, new = by_key(before.get("Tags")), by_key(wanted.get("Tags"))
         named = {"ResourceId": physical, "ResourceType": "auto-scaling-group"}
@@ -131,6 +130,17 @@ class Group(Resource):
         groups = found["AutoScalingGroups"]
         return groups[0] if groups else None
 
+    def _hooks(self, at: Place, name: str, before: Properties, wanted: Properties) -> None:
+        """Put the hooks that differ and delete those that are gone, as its type's handler may."""
+        old, new = _hooks_of(before), _hooks_of(wanted)
+        group = {"AutoScalingGroupName": name}
+        for hook in new:
+            if old.get(hook) != new[hook]:
+                at.call("autoscaling", "PutLifecycleHook", {**group, **new[hook]})
+        for hook in sorted(set(old) - set(new)):
+            gone = {**group, "LifecycleHookName": hook}
+            at.found("autoscaling", "DeleteLifecycleHook", gone, "ValidationError")
+
     def _metrics(self, at: Place, name: str, before: Properties, wanted: Properties) -> None:
         if changed(before, wanted, "MetricsCollection"):
             for collection in wanted.get("MetricsCollection", []):
@@ -145,6 +155,11 @@ def _parameters(wanted: Properties) -> dict[str, Any]:
     if "VPCZoneIdentifier" in wanted:
         renamed["VPCZoneIdentifier"] = ",".join(wanted["VPCZoneIdentifier"])
     return renamed
+
+
+def _hooks_of(properties: Properties) -> dict[str, Properties]:
+    hooks = properties.get("LifecycleHookSpecificationList", [])
+    return {hook["LifecycleHookName"]: hook for hook in hooks}
 
 
 def _tags(name: str, wanted: Properties) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from ops.local.cloudformation.place import Place
 from ops.local.cloudformation.resource import Properties, Resource, only, without
 
 _CLUSTER_ABSENT: Final = "ClusterNotFoundException"
+#: How long a service is waited for; CloudFormation waits for three hours.
+_STEADY_SECONDS: Final = 900.0
 
 
 class Cluster(Resource):
@@ -127,10 +129,12 @@ class Service(Resource):
     )
 
     def create(self, at: Place, wanted: Properties) -> str:
-        """Create it; with a strategy in place of a launch type, or with neither, as ECS takes."""
-        parameters = {"ServiceName": at.name(255), **wanted}
+        """Create it, with one task unless told otherwise, and wait until its tasks run."""
+        parameters = {"ServiceName": at.name(255), "DesiredCount": 1, **wanted}
         made = at.call("ecs", "CreateService", parameters)
-        return str(made["service"]["serviceArn"])
+        physical = str(made["service"]["serviceArn"])
+        _steady(at, physical, wanted)
+        return physical
 
     def update(self, at: Place, physical: str, before: Properties, wanted: Properties) -> None:
         """Set what differs; its count only if the template changed it, since scaling sets it."""
@@ -143,21 +147,25 @@ class Service(Resource):
         }
         at.call("ecs", "UpdateService", parameters)
         _retag(at, physical, before, wanted)
+        _steady(at, physical, wanted)
 
     def delete(self, at: Place, physical: str, had: Properties) -> None:
-        """End its tasks and delete it."""
+        """Delete it, and wait until its tasks have ended."""
         if self.read(at, physical, had) is not None:
             parameters = {**only(had, "Cluster"), "service": physical, "force": True}
             at.call("ecs", "DeleteService", parameters)
+            at.until(
+                f"{physical}: the end of its tasks",
+                lambda: _service(at, physical, had).get("status") == "INACTIVE",
+                _STEADY_SECONDS,
+            )
 
     def read(self, at: Place, physical: str, had: Properties) -> dict[str, Any] | None:
         """Return it as far as ECS shows it; its count is the scaling's to set."""
-        parameters = {**only(had, "Cluster"), "services": [physical]}
-        found = at.found("ecs", "DescribeServices", parameters, _CLUSTER_ABSENT)
-        shown = [each for each in (found or {}).get("services", []) if each["status"] == "ACTIVE"]
-        if not shown:
+        shown = _service(at, physical, had)
+        if shown.get("status") != "ACTIVE":
             return None
-        as_named = {f"{name[0].upper()}{name[1:]}": value for name, value in shown[0].items()}
+        as_named = {f"{name[0].upper()}{name[1:]}": value for name, value in shown.items()}
         settings = without(as_named, "Cluster", "DesiredCount", "Tags", "DeploymentConfiguration")
         return {**had, **only(settings, *had)}
 
@@ -168,6 +176,25 @@ class Service(Resource):
     def imported(self, identifier: Properties) -> str:
         """Return its ARN."""
         return str(identifier["ServiceArn"])
+
+
+def _service(at: Place, physical: str, had: Properties) -> dict[str, Any]:
+    """Return what ECS shows of a service; nothing where it knows none."""
+    parameters = {**only(had, "Cluster"), "services": [physical]}
+    found = at.found("ecs", "DescribeServices", parameters, _CLUSTER_ABSENT) or {}
+    shown: list[dict[str, Any]] = found.get("services", [])
+    return shown[0] if shown else {"status": "INACTIVE"}
+
+
+def _steady(at: Place, physical: str, had: Properties) -> None:
+    """Wait until a service has as many tasks as it desires, all of its last deployment."""
+
+    def steady() -> bool:
+        shown = _service(at, physical, had)
+        counts = shown.get("desiredCount"), shown.get("runningCount")
+        return len(set(counts)) == 1 and len(shown.get("deployments", ())) <= 1
+
+    at.until(f"{physical}: its tasks", steady, _STEADY_SECONDS)
 
 
 def _cluster(wanted: Properties) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What the local AWS does by the clock: rules with a schedule, and schedules."""
