@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ops.errors import OpsError
-from ops.stack import compose
 from ops.stack.applied import Applied
 from ops.stack.changes import Ended
 from ops.stack.follow import delete, execute
-from ops.stack.propose import discard, propose
+from ops.stack.propose import propose
+from ops.stack.reviewed import discard
+from ops.stack.sizes import put_back, read_moved
+from ops.stack.states import STILLBORN, is_there
 from ops.stack.suspend import suspend
 from ops.stack.together import Stop, Told, work_all
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 #: What a stack is after an import, and after any change that held.
 _AT_REST: Final = "UPDATE_COMPLETE"
-
-#: What a new stack is when nothing of it could be made.
-_STILLBORN: Final = frozenset({"ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
 
 
 def apply(
@@ -44,7 +42,7 @@ def apply(
         work = [(plan, proposals[plan.name]) for plan in stacks.queues.values()]
         if not done.well:
             return done.then(Applied(left=tuple(plan.name for plan, _ in work)))
-        return done.then(_work(stacks, work, told))
+        return done.then(_work(stacks.with_bucket(), work, told))
     finally:
         left = [one for name, one in proposals.items() if name not in told.begun]
         with contextlib.suppress(OpsError):
@@ -52,67 +50,96 @@ def apply(
 
 
 def _shared(stacks: Stacks, plan: StackPlan, proposal: Proposal, told: Told) -> Applied:
-    if not stacks.is_new:
-        stacks.bucket.put_code(stacks.code)
-        return _work(stacks, [(plan, proposal)], told)
+    first = stacks.first
+    if first is None:
+        return _all({plan.name: partial(_with_code, stacks, plan, proposal)}, told)
     # The bucket for the Lambdas' code comes with the stack that has them: first it has none.
-    discard(stacks.client, proposal)
-    told.begun.add(plan.name)
-    bare = compose.shared(stacks.fleet, replace(stacks.account, code=""))
-    done = _work(stacks, [(bare, stacks.ask(bare, bucket=False))], told)
+    done = _work(stacks, [(first, proposal)], told)
     if not done.well:
         return done
-    stacks.bucket.put_code(stacks.code)
-    return done.then(_work(stacks, [(plan, _again(stacks, plan))], told))
+    return done.then(_all({plan.name: partial(_code_last, stacks, plan, proposal)}, told))
 
 
 def _work(stacks: Stacks, work: Sequence[tuple[StackPlan, Proposal]], told: Told) -> Applied:
-    each = {plan.name: partial(_one, stacks, plan, proposal) for plan, proposal in work}
-    ended, left = work_all(each, told)
+    return _all({plan.name: partial(_one, stacks, plan, shown) for plan, shown in work}, told)
+
+
+def _all(work: Mapping[str, partial[Ended]], told: Told) -> Applied:
+    ended, left = work_all(work, told)
     return Applied(tuple(ended), tuple(left))
+
+
+def _with_code(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> Ended:
+    if stacks.revert and not stacks.has_bucket:
+        # It was deleted by hand, and comes again with the stack.
+        ended = _one(stacks, plan, proposal, stop)
+        if ended.well:
+            stacks.put_code()
+        return ended
+    try:
+        stacks.put_code()
+    except OpsError:
+        with contextlib.suppress(OpsError):
+            discard(stacks.client, proposal)
+        raise
+    return _one(stacks, plan, proposal, stop)
+
+
+def _code_last(stacks: Stacks, plan: StackPlan, shown: Proposal, stop: Stop) -> Ended:
+    stacks.put_code()
+    return _again(stacks, plan, shown, stop)
 
 
 def _one(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> Ended:
     """Bring one stack to its end, whatever it takes: import, change set, what has no property."""
-    if proposal.waits_for:
-        proposal = stacks.ask(plan, bucket=True)
-    if proposal.imports:
-        ended = _import(stacks, plan, proposal, stop)
+    shown = proposal
+    if proposal.remakes:
+        ended = delete(stacks.client, plan.name, stop)
         if not ended.well or stop.is_set():
-            return _swept(stacks, proposal, ended, stop)
-        proposal = _again(stacks, plan)
+            return ended
+    if proposal.remakes or proposal.waits_for:
+        status = stacks.there.status(plan.name)
+        proposal = stacks.ask(plan, status if is_there(status) else "")
+        _check_shown(stacks, shown, proposal)
+    moved = read_moved(stacks.autoscaling, plan) if stacks.revert else None
     ended = (
         execute(stacks.client, proposal, stop)
         if proposal.change_set
         else Ended(plan.name, "NO_CHANGE")
     )
+    if proposal.imports and ended.well and not stop.is_set():
+        ended = _again(stacks, plan, shown, stop)
     if ended.well and plan.suspends and not stop.is_set():
         suspend(stacks.autoscaling, plan.suspends)
+    if ended.well and moved is not None and not stop.is_set():
+        put_back(stacks.autoscaling, moved.wanted)
     return _swept(stacks, proposal, ended, stop)
 
 
-def _import(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> Ended:
-    """Begin a stack with what is there already: an import may do nothing beside."""
-    discard(stacks.client, proposal)
-    imports = propose(
-        stacks.client,
-        plan.only(proposal.imports),
-        status="",
-        put_template=stacks.bucket.put_template,
-        imports=tuple(proposal.imports.values()),
-    )
-    return execute(stacks.client, imports, stop)
+def _again(stacks: Stacks, plan: StackPlan, shown: Proposal, stop: Stop) -> Ended:
+    """Change what is left to change in a stack that has just been made."""
+    put = stacks.bucket.put_template
+    proposal = propose(stacks.client, plan, status=_AT_REST, put_template=put)
+    if not proposal.change_set:
+        return Ended(plan.name, "NO_CHANGE")
+    _check_shown(stacks, shown, proposal)
+    return execute(stacks.client, proposal, stop)
+
+
+def _check_shown(stacks: Stacks, shown: Proposal, proposal: Proposal) -> None:
+    """Raise OpsError where a change set that came later would lose what the plan did not name."""
+    if unseen := sorted(proposal.lost() - shown.lost()):
+        with contextlib.suppress(OpsError):
+            discard(stacks.client, proposal)
+        raise OpsError(
+            f"expected what the plan showed, found that {', '.join(unseen)} would be deleted or "
+            "replaced as well: nothing of that was done: see ops stack plan, and run it again"
+        )
 
 
 def _swept(stacks: Stacks, proposal: Proposal, ended: Ended, stop: Stop) -> Ended:
     """Remove a stack whose creation failed: nothing is in it, and it would take no change."""
-    if proposal.new and ended.status in _STILLBORN:
+    if proposal.new and ended.status in STILLBORN:
         with contextlib.suppress(OpsError):
             delete(stacks.client, proposal.stack, stop)
     return ended
-
-
-def _again(stacks: Stacks, plan: StackPlan) -> Proposal:
-    """Propose what is left to change in a stack that has just been made."""
-    put = stacks.bucket.put_template
-    return propose(stacks.client, plan, status=_AT_REST, put_template=put)

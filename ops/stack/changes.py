@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 #: How CloudFormation says that a change set has nothing in it (its API has no code for that).
 _NOTHING: Final = ("didn't contain changes", "No updates are to be performed")
-
-#: A stack that was never created, or only proposed.
-ABSENT: Final = frozenset({"", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"})
 
 _WORDS: Final = {
     "Add": "create",
@@ -18,6 +15,8 @@ _WORDS: Final = {
     "Remove": "delete",
     "Import": "import",
     "Dynamic": "perhaps change",
+    # Of a change set that compares with what is there: it is already as the template has it now.
+    "SyncWithActual": "record",
 }
 
 
@@ -26,13 +25,17 @@ class Change:
     """One resource that a change set touches."""
 
     action: str
-    """`create`, `change`, `replace`, `perhaps replace`, `delete`, `import` or `perhaps change`."""
+    """`create`, `change`, `replace`, `perhaps replace`, `delete`, `import` or `perhaps change`.
+
+    Against what was done by hand: `put back`, `make again` of what was deleted, `record` of what is
+    as it is to be.
+    """
     logical_id: str
     kind: str
     """CloudFormation's name of its type."""
     physical_id: str = ""
     what: tuple[str, ...] = ()
-    """The properties that change."""
+    """The properties that change; those put back with what they are and what they will be."""
 
     @property
     def loses(self) -> bool:
@@ -52,17 +55,53 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A stack with what would change in it; `change_set` is "" where there is none to execute."""
+    """A stack with what would change in it; `change_set` is "" where there is none to execute.
+
+    A change set that was shown is the one that is executed. Where one cannot do it all, `changes`
+    has what the ones after it do as well, read off the template.
+    """
 
     stack: str
     new: bool
     changes: tuple[Change, ...] = ()
     change_set: str = ""
+    began: bool = False
+    """Whether the change set began the stack: then it is an empty one until it is executed."""
     waits_for: str = ""
     """The stack that must be there before CloudFormation can say more; "" where it has said it."""
+    remakes: bool = False
+    """Whether a stack whose first creation failed is deleted before."""
     imports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What is there already and must be imported first, by logical id, as CreateChangeSet wants
-    it."""
+    """What is there already and is imported first, by logical id, as CreateChangeSet wants it."""
+    steps: tuple[str, ...] = ()
+    """Why more than one change set is needed."""
+
+    def lost(self) -> frozenset[str]:
+        """Return the resources that would be deleted or replaced."""
+        return frozenset(change.logical_id for change in self.changes if change.loses)
+
+    def also(self, change: Change) -> Proposal:
+        """Return it with what is put back beside the change set, unless that does it as well."""
+        known = {
+            _named(what)
+            for one in self.changes
+            if one.logical_id == change.logical_id
+            for what in one.what
+        }
+        what = tuple(each for each in change.what if _named(each) not in known)
+        if not what:
+            return self
+        return replace(self, changes=(*self.changes, replace(change, what=what)))
+
+    def then(self, resources: Mapping[str, Any], but: Collection[str], why: str) -> Proposal:
+        """Return it with resources created afterwards, all `but` some, by another change set."""
+        later = {name: one for name, one in resources.items() if name not in but}
+        changes = (*self.changes, *from_resources(later))
+        return replace(self, changes=changes, steps=(*self.steps, why))
+
+
+def _named(what: str) -> str:
+    return what.partition(" ")[0]
 
 
 def is_nothing(reason: str) -> bool:
@@ -99,18 +138,29 @@ def _change(found: Mapping[str, Any]) -> Change:
 
 def _action(found: Mapping[str, Any]) -> str:
     action = str(found["Action"])
+    if found.get("ResourceDriftStatus") == "DELETED" and action in {"Add", "Modify"}:
+        return "make again"
     if action == "Modify":
         replacement = found.get("Replacement", "False")
         if replacement == "True":
             return "replace"
         if replacement == "Conditional":
             return "perhaps replace"
+        details = found.get("Details", [])
+        if details and all("Drift" in detail.get("Target", {}) for detail in details):
+            return "put back"
     return _WORDS.get(action, action.lower())
 
 
 def _target(detail: Mapping[str, Any]) -> str:
     target = detail.get("Target", {})
-    return str(target.get("Name") or target.get("Attribute") or "")
+    name = str(target.get("Name") or target.get("Attribute") or "")
+    drift = target.get("Drift")
+    if not name or drift is None:
+        return name
+    return (
+        f"{name} {drift.get('ActualValue') or 'nothing'} -> {target.get('AfterValue') or 'nothing'}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +180,7 @@ class Ended:
     def in_words(self) -> str:
         """Return it as a line."""
         if self.status == "NO_CHANGE":
-            return f"{self.stack}: as it is to be"
+            return f"{self.stack}: the template brings no change"
         how = "failed" if self.failure else self.status.lower().replace("_", " ")
         return f"{self.stack}: {how} ({self.seconds:.0f} s)"
 
@@ -138,23 +188,3 @@ class Ended:
 def failed(status: str) -> bool:
     """Whether a stack's status is the end of something that failed."""
     return "ROLLBACK" in status or status.endswith("_FAILED")
-
-
-def first_failure(events: Sequence[Mapping[str, Any]]) -> str:
-    """Return the event that made an operation fail, in words: the first that failed by itself.
-
-    `events` are DescribeStackEvents', newest first. What was only cancelled because of it is
-    passed over. Where no resource failed it is why the stack was rolled back; empty where it was
-    not.
-    """
-    turned = ""
-    for event in reversed(events):
-        status = str(event.get("ResourceStatus", ""))
-        reason = " ".join(str(event.get("ResourceStatusReason", "")).split())
-        kind = str(event.get("ResourceType", "")).removeprefix("AWS::")
-        text = f"{event['LogicalResourceId']} ({kind}): {reason or status}"
-        if status.endswith("_FAILED") and "cancelled" not in reason.lower():
-            return text
-        if "ROLLBACK" in status and reason and not turned:
-            turned = text
-    return turned

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ops.stack import names
+from ops.stack import names, reserved
 from ops.stack.compose import plans
 from ops.stack.limits import measures
 from ops.stack.parameters import memory_mib
@@ -166,6 +166,7 @@ def _names(fleet: Fleet) -> Iterator[Problem]:
             f"expected a letter first, got {quoted(fleet.name)}",
             "rename the fleet (a stack's name begins so)",
         )
+    yield from reserved.of_fleet(fleet)
     # The longest of the names that are made of the fleet's alone.
     for of, name in (("function", f"{fleet.name}-forwarder"), ("schedule group", fleet.name)):
         if len(name) > names.LONGEST[of]:
@@ -200,8 +201,11 @@ def _buckets(fleet: Fleet, account: Account) -> Iterator[Problem]:
                 f"characters, got {len(bucket)}",
                 remedy,
             )
+        yield from reserved.of_bucket("name", bucket, f"{remedy}; AWS keeps such names")
     results = None if fleet.results is None else fleet.results.bucket
     for place, named in (("payload_bucket", fleet.payload_bucket), ("results.bucket", results)):
+        if named is not None:
+            yield from reserved.of_bucket(place, named, "name another (AWS keeps such names)")
         if named in (artifacts, logs):
             yield Problem(
                 place,

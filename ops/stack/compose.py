@@ -14,7 +14,7 @@ from ops.queues.wanted import Wanted, wanted
 from ops.stack import names
 from ops.stack.parameters import of_group, of_queue, of_service, of_shared
 from ops.stack.resolve import Resolver
-from ops.stack.windows import scheduled_actions
+from ops.stack.windows import scheduled
 from ops.stack.yaml_reading import template
 
 if TYPE_CHECKING:
@@ -59,9 +59,6 @@ class Account:
     """The Lambdas' runtime: that of the Python the code was made with."""
     architecture: str = "arm64"
     """Their architecture: `arm64` or `x86_64`."""
-    predictive: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By queue, the configuration of AWS's predictive scaling; none for a queue whose service time
-    is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ def _queue(fleet: Fleet, one: Queue, account: Account, on_sqs: Mapping[str, Want
         parameters |= of_service(fleet, one, account.partition)
         suspends: dict[str, tuple[str, ...]] = {}
     else:
-        document = _group(fleet, one, account)
+        document = _group(fleet, one)
         parameters |= of_group(fleet, one)
         suspends = {names.group(fleet, one.name): SUSPENDED}
     stack = names.queue_stack(fleet.name, one.name)
@@ -166,7 +163,7 @@ def _queue(fleet: Fleet, one: Queue, account: Account, on_sqs: Mapping[str, Want
     return replace(plan, suspends=suspends)
 
 
-def _group(fleet: Fleet, one: Queue, account: Account) -> dict[str, Any]:
+def _group(fleet: Fleet, one: Queue) -> dict[str, Any]:
     """Return a group's template with what varies in number, and the image's kind."""
     document = template("queue-ec2")
     resources = document["Resources"]
@@ -174,17 +171,7 @@ def _group(fleet: Fleet, one: Queue, account: Account) -> dict[str, Any]:
     policy["LaunchTemplate"]["Overrides"] = [{"InstanceType": each} for each in one.nodes.types]
     if names.image_parameter(fleet).startswith("ami-"):
         document["Parameters"]["Image"]["Type"] = "AWS::EC2::Image::Id"
-    resources.update(scheduled_actions(one))
-    configuration = account.predictive.get(one.name)
-    if one.scaling.predict == "aws" and configuration is not None:
-        resources["Predictive"] = {
-            "Type": "AWS::AutoScaling::ScalingPolicy",
-            "Properties": {
-                "AutoScalingGroupName": {"Ref": "Group"},
-                "PolicyType": "PredictiveScaling",
-                "PredictiveScalingConfiguration": configuration,
-            },
-        }
+    resources.update(scheduled(one).actions)
     return document
 
 

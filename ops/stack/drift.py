@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.aws import aws_errors
 from ops.errors import OpsError
+from ops.stack.pace import pauses
+from ops.stack.windows import minimums
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-_FIRST_LOOK_SECONDS: Final = 0.2
-_LONGEST_LOOK_SECONDS: Final = 4.0
 _DETECTION_SECONDS: Final = 600.0
-_LONGEST_TEXT: Final = 200
+_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A property of a resource that is not as its stack has it; `place` is "" if it is gone."""
+    """A property of a resource that is not as its stack has it; `place` is "" if it is gone.
+
+    `wanted` and `found` are whole, however long.
+    """
 
     stack: str
     resource: str
@@ -46,7 +49,7 @@ def detect(client: CloudFormationClient, stack: str) -> tuple[Drift, ...]:
     """Have CloudFormation compare a stack with what is there. Raises OpsError."""
     with aws_errors(f"comparing {stack}", service="cloudformation"):
         begun = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
-        pause, until = _FIRST_LOOK_SECONDS, time.monotonic() + _DETECTION_SECONDS
+        wait, until = pauses(client), time.monotonic() + _DETECTION_SECONDS
         while True:
             state: Any = client.describe_stack_drift_detection_status(StackDriftDetectionId=begun)
             if state["DetectionStatus"] != "DETECTION_IN_PROGRESS":
@@ -56,8 +59,7 @@ def detect(client: CloudFormationClient, stack: str) -> tuple[Drift, ...]:
                     f"{stack}: expected an answer within {_DETECTION_SECONDS:.0f} s, it is still "
                     "being compared: run it again"
                 )
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
+            time.sleep(next(wait))
         if state["DetectionStatus"] == "DETECTION_FAILED":
             raise OpsError(
                 f"{stack}: expected to compare it, CloudFormation could not: "
@@ -92,6 +94,22 @@ def differences(stack: str, found: Mapping[str, Any]) -> Iterator[Drift]:
             resource,
             kind,
             one["PropertyPath"].strip("/").replace("/", "."),
-            str(one.get("ExpectedValue", ""))[:_LONGEST_TEXT],
-            str(one.get("ActualValue", ""))[:_LONGEST_TEXT],
+            str(one.get("ExpectedValue", "")),
+            str(one.get("ActualValue", "")),
         )
+
+
+def by_windows(client: CloudFormationClient, drifts: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Return those that a window of scaling made: a group's minimum, as a scheduled action sets it.
+
+    `drifts` are one stack's, which is asked for its template only where its group's minimum is
+    another. Raises OpsError.
+    """
+    found = [one for one in drifts if (one.kind, one.place) == (_GROUP, "MinSize")]
+    if not found:
+        return ()
+    with aws_errors(f"reading the template of {found[0].stack}", service="cloudformation"):
+        template: Any = client.get_template(StackName=found[0].stack)["TemplateBody"]
+    # Another's template may be YAML, which botocore leaves as it is.
+    known = minimums(template["Resources"]) if isinstance(template, Mapping) else frozenset()
+    return tuple(one for one in found if one.found in {str(each) for each in known})

@@ -14,10 +14,15 @@ from ops.errors import Exit, OpsError
 from ops.stack import checks, compose, lambda_code, names
 from ops.stack.account import read_account
 from ops.stack.bucket import Bucket
-from ops.stack.changes import ABSENT, Proposal, from_resources
+from ops.stack.changes import Change, Proposal, from_resources
+from ops.stack.events import cause_of
 from ops.stack.importing import Finder, as_imports
-from ops.stack.propose import check_status, discard, propose
-from ops.stack.resolve import resolved
+from ops.stack.propose import propose
+from ops.stack.resolve import Resolver, resolved
+from ops.stack.resting import wait_for_rest
+from ops.stack.reviewed import discard
+from ops.stack.sizes import with_sizes
+from ops.stack.states import ABSENT, REMADE, is_busy, is_there, stuck
 from ops.stack.there import There, read_there
 from ops.stack.together import AT_ONCE, ask_all
 
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from worker.fleet import Fleet
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
+
+_IMPORTED_FIRST = "what is there already is imported first, the rest is made by a second change set"
+_CODE_LAST = "the Lambdas come with a second change set: their code needs the bucket of the first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,13 @@ class Stacks:
     shared: StackPlan | None
     """None where only some queues were asked for."""
     queues: Mapping[str, StackPlan]
+    has_bucket: bool
+    """Whether there is a bucket for the Lambdas' code, and for templates too large to send."""
+    revert: bool = False
+    """Whether what was changed by hand is to be put back."""
 
     @classmethod
-    def read(cls, fleet: Fleet, only: Sequence[str] = ()) -> Self:
+    def read(cls, fleet: Fleet, only: Sequence[str] = (), *, revert: bool = False) -> Self:
         """Read what is there, and say what is wanted: of the queues `only`, or of everything.
 
         Raises OpsError with all that the manifest asks for and AWS cannot give, one a line.
@@ -60,24 +72,20 @@ class Stacks:
         account = read_account(fleet, aws.sts(fleet), aws.ec2(fleet), code)
         if problems := checks.problems(fleet, account):
             raise OpsError("\n".join(problems), Exit.USAGE)
-        there = read_there(client, fleet.name)
-        shared = compose.shared(fleet, account)
-        if only and there.status(shared.name) in ABSENT:
-            raise OpsError(
-                f"{shared.name}: expected the shared stack before a queue's, found none: "
-                "apply them all: ops stack apply --yes"
-            )
+        bucket = Bucket(aws.s3(fleet), names.artifact_bucket(fleet, account.id, account.region))
         return cls(
             fleet=fleet,
             client=client,
             autoscaling=aws.autoscaling(fleet),
             finder=Finder(fleet),
             account=account,
-            bucket=Bucket(aws.s3(fleet), names.artifact_bucket(fleet, account.id, account.region)),
+            bucket=bucket,
             code=code,
-            there=there,
-            shared=None if only else shared,
+            there=read_there(client, fleet.name),
+            shared=None if only else compose.shared(fleet, account),
             queues={name: compose.queue(fleet, name, account) for name in chosen},
+            has_bucket=bucket.is_there(),
+            revert=revert,
         )
 
     @property
@@ -86,9 +94,26 @@ class Stacks:
         return (*(() if self.shared is None else (self.shared,)), *self.queues.values())
 
     @property
-    def is_new(self) -> bool:
-        """Whether the shared stack is not there yet: a queue's can then not be asked about."""
-        return self.shared is not None and self.there.status(self.shared.name) in ABSENT
+    def first(self) -> StackPlan | None:
+        """The shared stack without the Lambdas, where its bucket must be made before them."""
+        if self.shared is None or self.has_bucket:
+            return None
+        name = self.shared.name
+        if is_there(self.there.status(name)) and self.there.code(name):
+            # The bucket was deleted by hand: without the Lambdas an update would end them.
+            return None
+        return compose.shared(self.fleet, replace(self.account, code=""))
+
+    def with_bucket(self) -> Self:
+        """Return them as they are once the shared one's bucket is there."""
+        return replace(self, has_bucket=True)
+
+    @property
+    def busy(self) -> dict[str, str]:
+        """The stacks that were asked for, or need another, which is at work: their statuses."""
+        known = {names.shared_stack(self.fleet.name), *(plan.name for plan in self.plans)}
+        found = {name: self.there.status(name) for name in sorted(known)}
+        return {name: status for name, status in found.items() if is_busy(status)}
 
     @property
     def is_behind(self) -> bool:
@@ -100,34 +125,66 @@ class Stacks:
         """Return the queues that have a stack and are no longer in the manifest."""
         return self.there.queues_beside(self.fleet.queues)
 
+    def at_rest(self, going: set[str]) -> Self:
+        """Wait until CloudFormation is done with all of them; return them as they are then.
+
+        `going` has those that are waited for. Raises OpsError after an hour, and on Ctrl-C.
+        """
+        found = self
+        while found.busy:
+            wait_for_rest(self.client, found.busy, going)
+            there = read_there(self.client, self.fleet.name)
+            found = replace(found, there=there, has_bucket=self.bucket.is_there())
+        return found
+
     def propose(self, progress: Progress) -> dict[str, Proposal]:
-        """Ask CloudFormation what would change, by stack. Raises OpsError."""
-        asked = [plan for plan in self.plans if not self.is_new or plan is self.shared]
+        """Ask CloudFormation what would change, by stack, but for those that are at work.
+
+        Raises OpsError, with a line for each stack that takes no change.
+        """
+        self._check()
+        plans = [plan for plan in self.plans if not is_busy(self.there.status(plan.name))]
+        asked = [plan for plan in plans if not self._waits(plan) and not self._remakes(plan)]
         made: list[Proposal] = []
         try:
             with progress("asking CloudFormation", len(asked)) as step:
-                proposals = ask_all({p.name: partial(self._asked, p, made) for p in asked}, step)
+                answers = ask_all({p.name: partial(self._asked, p, made) for p in asked}, step)
         except OpsError:
             # What stopped the questions may stop this as well; the first is what is to be told.
             with contextlib.suppress(OpsError):
                 self.withdraw(made, progress)
             raise
-        for plan in self.plans:
-            if plan not in asked:
-                check_status(plan.name, self.there.status(plan.name))
-                proposals[plan.name] = self._read_off(plan)
-        return proposals
+        return {
+            plan.name: answers[plan.name] if plan.name in answers else self._read_off(plan)
+            for plan in plans
+        }
 
-    def ask(self, plan: StackPlan, *, bucket: bool) -> Proposal:
-        """Ask CloudFormation what would change in one stack. Raises OpsError.
+    def ask(self, plan: StackPlan, status: str) -> Proposal:
+        """Ask CloudFormation what would change in one stack, of this status. Raises OpsError.
 
-        `bucket` says whether there is one for a template that is too large to be sent.
+        Of a new one that is in part there already it is the change set that imports that part: a
+        change set that would create it is refused (User Guide, "Validate stack deployments").
         """
-        status = self.there.status(plan.name)
+        put = self.bucket.put_template if self.has_bucket else None
         imports = self.finder.existing(plan) if status in ABSENT else {}
-        put = self.bucket.put_template if bucket else None
-        proposal = propose(self.client, plan, status=status, put_template=put)
-        return replace(proposal, changes=as_imports(proposal.changes, imports), imports=imports)
+        if not imports:
+            back = self.revert and is_there(status)
+            proposal = propose(self.client, plan, status=status, put_template=put, revert=back)
+            return with_sizes(self.autoscaling, plan, proposal) if back else proposal
+        proposal = propose(
+            self.client,
+            plan.only(imports),
+            status=status,
+            put_template=put,
+            imports=tuple(imports.values()),
+        )
+        changes = as_imports(proposal.changes, imports)
+        proposal = replace(proposal, changes=changes, imports=imports)
+        return proposal.then(resolved(plan, self.account), imports, _IMPORTED_FIRST)
+
+    def put_code(self) -> None:
+        """Put the Lambdas' code into its bucket, which must be there. Raises OpsError."""
+        self.bucket.put_code(self.code)
 
     def withdraw(self, proposals: Iterable[Proposal], progress: Progress) -> None:
         """Remove change sets that nobody is to execute. Raises OpsError."""
@@ -135,17 +192,55 @@ class Stacks:
         with progress("withdrawing", len(left)) as step:
             ask_all({name: partial(discard, self.client, one) for name, one in left.items()}, step)
 
+    def _check(self) -> None:
+        shared = names.shared_stack(self.fleet.name)
+        status = self.there.status(shared)
+        if self.shared is None and not is_there(status):
+            raise OpsError(
+                f"{shared}: expected the shared stack before a queue's, found none: "
+                "apply them all: ops stack apply --yes"
+            )
+        lines = []
+        for plan in self.plans:
+            status, queue = self.there.status(plan.name), plan.tags.get("fleet:queue", "")
+            if stuck(plan.name, queue, status, ""):
+                cause = cause_of(self.client, plan.name)
+                lines.append(stuck(plan.name, queue, status, cause))
+        if lines:
+            raise OpsError("\n".join(lines))
+
+    def _remakes(self, plan: StackPlan) -> bool:
+        return self.there.status(plan.name) == REMADE
+
+    def _waits(self, plan: StackPlan) -> bool:
+        """Whether a stack imports what the shared one does not export yet."""
+        if self.shared is None or plan is self.shared:
+            return False
+        resolver = Resolver(plan, self.account)
+        resolver.resources()
+        return not resolver.imported <= self.there.exports()
+
     def _read_off(self, plan: StackPlan) -> Proposal:
-        """Return what a queue's stack would create, while the shared one is not there to ask."""
+        """Return what a stack would create, while CloudFormation cannot be asked about it."""
+        waits_for = names.shared_stack(self.fleet.name) if self._waits(plan) else ""
+        if is_there(self.there.status(plan.name)):
+            unknown = Change("perhaps change", "(any)", "AWS::CloudFormation::Stack")
+            return Proposal(plan.name, new=False, changes=(unknown,), waits_for=waits_for)
         imports = self.finder.existing(plan)
         return Proposal(
             plan.name,
             new=True,
             changes=as_imports(from_resources(resolved(plan, self.account)), imports),
-            waits_for=names.shared_stack(self.fleet.name),
+            waits_for=waits_for,
+            remakes=self._remakes(plan),
             imports=imports,
         )
 
     def _asked(self, plan: StackPlan, made: list[Proposal]) -> Proposal:
-        made.append(self.ask(plan, bucket=not self.is_new))
-        return made[-1]
+        status = self.there.status(plan.name)
+        first = self.first if plan is self.shared else None
+        made.append(self.ask(plan if first is None else first, status))
+        if first is None:
+            return made[-1]
+        there = resolved(first, self.account)
+        return made[-1].then(resolved(plan, self.account), there, _CODE_LAST)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from ops.aws import aws_errors
-from ops.stack.changes import Ended, failed, first_failure
-from ops.stack.propose import status_of
+from ops.stack.changes import Ended, failed
+from ops.stack.events import failure_of
+from ops.stack.pace import pauses
+from ops.stack.states import is_busy
+from ops.stack.status import status_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
     from ops.stack.changes import Proposal
-
-_FIRST_LOOK_SECONDS: Final = 0.2
-_LONGEST_LOOK_SECONDS: Final = 4.0
-#: A page of events is 100: an operation of ours has fewer than this many.
-_MOST_PAGES: Final = 20
 
 
 def execute(client: CloudFormationClient, proposal: Proposal, stop: threading.Event) -> Ended:
@@ -38,8 +36,14 @@ def execute(client: CloudFormationClient, proposal: Proposal, stop: threading.Ev
 
 
 def delete(client: CloudFormationClient, stack: str, stop: threading.Event) -> Ended:
-    """Delete a stack and wait for its end, or for `stop`. Raises OpsError."""
+    """Delete a stack and wait for its end, or for `stop`; one at work is waited for before.
+
+    Raises OpsError.
+    """
     token = uuid.uuid4().hex
+    before = _rest(client, stack, "", stop)
+    if is_busy(before.status) or before.status == "DELETE_COMPLETE":
+        return before
     with aws_errors(f"deleting {stack}", service="cloudformation"):
         # By its id it can still be asked after when it is gone.
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
@@ -51,28 +55,11 @@ def delete(client: CloudFormationClient, stack: str, stop: threading.Event) -> E
 def _rest(
     client: CloudFormationClient, stack: str, token: str, stop: threading.Event, by: str = ""
 ) -> Ended:
-    begun, pause = time.monotonic(), _FIRST_LOOK_SECONDS
-    while True:
-        status = status_of(client, by or stack)
-        if not status.endswith("_IN_PROGRESS") or stop.wait(pause):
-            break
-        pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
+    """Wait; why it failed is told of the operation that `token` is of, not of another's."""
+    begun, wait = time.monotonic(), pauses(client)
+    while is_busy(status := status_of(client, by or stack)) and not stop.wait(next(wait)):
+        pass
     failure = ""
-    if failed(status):
-        failure = first_failure(_events(client, by or stack, token)) or status
+    if token and failed(status):
+        failure = failure_of(client, by or stack, token) or status
     return Ended(stack, status or "DELETE_COMPLETE", failure, time.monotonic() - begun)
-
-
-def _events(client: CloudFormationClient, stack: str, token: str) -> list[Any]:
-    """Return the events of one operation, newest first."""
-    found: list[Any] = []
-    more: dict[str, Any] = {}
-    with aws_errors(f"reading the events of {stack}", service="cloudformation"):
-        for _ in range(_MOST_PAGES):
-            page: Any = client.describe_stack_events(StackName=stack, **more)
-            ours = [one for one in page["StackEvents"] if one.get("ClientRequestToken") == token]
-            found += ours
-            if not page.get("NextToken") or len(ours) < len(page["StackEvents"]):
-                break
-            more = {"NextToken": page["NextToken"]}
-    return found

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ops import aws
+from ops.stack.bucket import bucket_is_there
 from ops.stack.changes import Change
 
 if TYPE_CHECKING:
@@ -77,15 +78,7 @@ def _table(dynamodb: DynamoDBClient, name: str) -> str:
 
 
 def _bucket(s3: S3Client, name: str) -> str:
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    try:
-        s3.head_bucket(Bucket=name)
-    except ClientError as error:
-        if str(error.response.get("Error", {}).get("Code")) in {"404", "NoSuchBucket"}:
-            return ""
-        raise
-    return name
+    return name if bucket_is_there(s3, name) else ""
 
 
 def _log_group(logs: CloudWatchLogsClient, name: str) -> str:

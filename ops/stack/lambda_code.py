@@ -1,7 +1,8 @@
 """The code of the fleet's Lambdas as one zip: ours, what it depends on, and the manifest.
 
 It is made of what is installed here, so it is for this machine's architecture and Python: the
-stack asks for the same of Lambda. The same installation makes the same bytes.
+stack asks for the same of Lambda, and a machine unlike Lambda's is refused. The same installation
+makes the same bytes.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import platform
 import re
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ops
 import worker
 from ops.errors import OpsError
+from ops.stack.lambda_platform import here, target
 
 if TYPE_CHECKING:
     from worker.fleet import Fleet
@@ -52,7 +52,12 @@ class Code:
 
 
 def build(fleet: Fleet) -> Code:
-    """Return the code of the fleet's Lambdas. Raises OpsError where it would be too large."""
+    """Return the code of the fleet's Lambdas.
+
+    Raises OpsError where it would be too large, and where what is installed here does not run on
+    Lambda.
+    """
+    on = target(here(), _runtimes())
     files = dict(sorted(_files(fleet)))
     packed, size = io.BytesIO(), 0
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -72,9 +77,17 @@ def build(fleet: Fleet) -> Code:
     return Code(
         data,
         key=f"lambda/{hashlib.sha256(data).hexdigest()[:32]}.zip",
-        runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
-        architecture="arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64",
+        runtime=on.runtime,
+        architecture=on.architecture,
     )
+
+
+def _runtimes() -> frozenset[str]:
+    """Return the Pythons that Lambda has, as far as the installed botocore knows."""
+    from botocore.session import get_session  # noqa: PLC0415
+
+    shape: Any = get_session().get_service_model("lambda").shape_for("Runtime")
+    return frozenset(name for name in shape.enum if name.startswith("python"))
 
 
 def _files(fleet: Fleet) -> Iterator[tuple[str, Path]]:

@@ -50,20 +50,24 @@ _CFN: Final = "CloudFormation quotas"
 _IAM: Final = "IAM and STS quotas"
 _ASG: Final = "EC2 Auto Scaling quotas"
 
-#: By type, the most resources of it in a region (IAM's: in an account).
+#: By type, the most resources of it in a region (IAM's: in an account). Where regions differ it is
+#: the lowest.
 _IN_ACCOUNT: Final = {
     "AWS::AutoScaling::AutoScalingGroup": (500, _ASG),
     "AWS::CloudWatch::Alarm": (5000, "CloudWatch service quotas"),
+    "AWS::CodeDeploy::Application": (1000, "CodeDeploy quotas"),
     "AWS::CodeDeploy::DeploymentGroup": (1000, "CodeDeploy quotas, groups of an application"),
     "AWS::DynamoDB::Table": (2500, "DynamoDB quotas"),
     "AWS::EC2::LaunchTemplate": (5000, "EC2 User Guide, launch template restrictions"),
     "AWS::EC2::SecurityGroup": (2500, "VPC quotas"),
     "AWS::ECS::Service": (5000, "ECS quotas, services of a cluster"),
-    "AWS::Events::Rule": (300, "EventBridge quotas, rules of a bus"),
+    "AWS::Events::Rule": (100, "EventBridge quotas, rules of a bus"),
     "AWS::IAM::InstanceProfile": (1000, _IAM),
     "AWS::IAM::Role": (1000, _IAM),
+    "AWS::KinesisFirehose::DeliveryStream": (50, "Firehose quotas"),
     "AWS::S3::Bucket": (10_000, "S3 quotas"),
     "AWS::SSM::Document": (500, "Systems Manager quotas"),
+    "AWS::Scheduler::ScheduleGroup": (500, "EventBridge Scheduler quotas"),
 }
 
 #: By type, what its names are of (`names.LONGEST`), and the property that has them.
@@ -115,6 +119,8 @@ def policy_characters(document: Any) -> int:
 def _of_template(plan: StackPlan, outputs: Mapping[str, Any]) -> Iterator[Measure]:
     template = plan.template
     yield Measure(plan.name, "template, bytes", len(plan.body().encode()), TEMPLATE_BYTES, _CFN)
+    description = len(str(template.get("Description", "")).encode())
+    yield Measure(plan.name, "description, bytes", description, 1024, _CFN)
     yield Measure(plan.name, "resources", len(template["Resources"]), 500, _CFN)
     yield Measure(plan.name, "parameters", len(template.get("Parameters", {})), 200, _CFN)
     yield Measure(plan.name, "outputs", len(template.get("Outputs", {})), 200, _CFN)
@@ -173,14 +179,14 @@ def _of_role(stack: str, name: str, properties: Mapping[str, Any]) -> Iterator[M
     yield Measure(stack, f"{name}, inline policies, characters", size, 10_240, _IAM)
     trust = policy_characters(properties["AssumeRolePolicyDocument"])
     yield Measure(stack, f"{name}, trust policy, characters", trust, 2048, _IAM)
+    managed = len(properties.get("ManagedPolicyArns", ()))
+    yield Measure(stack, f"{name}, managed policies", managed, 10, _IAM)
 
 
 def _of_groups(stack: str, resources: Mapping[str, Any]) -> Iterator[Measure]:
     kinds = Counter(resource["Type"] for resource in resources.values())
     actions = kinds["AWS::AutoScaling::ScheduledAction"]
     yield Measure(stack, "scheduled actions of the group", actions, 125, _ASG)
-    policies = kinds["AWS::AutoScaling::ScalingPolicy"]
-    yield Measure(stack, "scaling policies of the group", policies, 50, _ASG)
     for resource in resources.values():
         if resource["Type"] == "AWS::AutoScaling::AutoScalingGroup":
             properties = resource["Properties"]

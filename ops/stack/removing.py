@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -12,10 +12,12 @@ from ops.errors import Exit, OpsError
 from ops.queues.delayed import Backlog
 from ops.stack import names
 from ops.stack.applied import Applied
-from ops.stack.changes import ABSENT
+from ops.stack.changes import Ended
 from ops.stack.follow import delete
+from ops.stack.forgetting import NodeItems
+from ops.stack.states import ABSENT
 from ops.stack.there import read_there
-from ops.stack.together import AT_ONCE, Told, work_all
+from ops.stack.together import AT_ONCE, Stop, Told, work_all
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -26,25 +28,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The stacks to delete, `shared` last and "" where it stays; `held` are queues with work."""
+    """The stacks to delete by queue, `shared` last and "" where it stays; `held` are queues with
+    work. A queue that left the manifest, whose stack is gone and whose nodes the registry still
+    has, is one with the stack "".
+    """
 
     client: CloudFormationClient
-    queues: tuple[str, ...]
+    queues: Mapping[str, str]
     shared: str
     held: tuple[str, ...]
+    nodes: NodeItems
 
     @classmethod
     def read(cls, fleet: Fleet, only: Sequence[str] = ()) -> Self:
         """Read what there is to delete: the stacks of queues `only`, or everything.
 
         Of the queues that are not empty each is a line in `held`. Raises OpsError where a queue's
-        stack is not there, and where a count cannot be read: unknown is not empty.
+        stack is not there, and where a count or the registry cannot be read: unknown is not empty.
         """
         client = aws.cloudformation(fleet, AT_ONCE)
         there = read_there(client, fleet.name)
-        found = {one.queue: one for one in there.stacks.values() if one.status not in ABSENT}
-        shared = found.pop("", None)
-        absent = [name for name in only if name not in found]
+        found = {one.queue: one.name for one in there.stacks.values() if one.status not in ABSENT}
+        shared = found.pop("", "")
+        nodes = NodeItems(aws.dynamodb(fleet), fleet.registry_table, fleet.name)
+        # Of a queue that is still in the manifest a group may be there without a stack of ours.
+        stray = set(nodes.by_queue()) - set(found) - set(fleet.queues)
+        absent = [name for name in only if name not in found and name not in stray]
         if absent:
             known = ", ".join(sorted(found)) or "none"
             raise OpsError(
@@ -60,27 +69,47 @@ class Removal:
         lines = (_held(sqs, name) for name in counted)
         return cls(
             client,
-            tuple(found[queue].name for queue in chosen),
-            "" if only or shared is None else shared.name,
+            {queue: found.get(queue, "") for queue in chosen},
+            "" if only else shared,
             tuple(line for line in lines if line),
+            nodes,
         )
 
     @property
     def stacks(self) -> tuple[str, ...]:
         """All of them, in the order of their end."""
-        return (*self.queues, *([self.shared] if self.shared else []))
+        return tuple(name for name in (*self.queues.values(), self.shared) if name)
 
     def carry_out(self, told: Told) -> Applied:
         """Delete them. Raises OpsError on Ctrl-C (exit 130)."""
-        done = self._delete(self.queues, told)
-        if self.shared and done.well:
-            return done.then(self._delete((self.shared,), told))
-        return done.then(Applied(left=(self.shared,))) if self.shared else done
+        work = {
+            stack or queue: partial(self._queue, queue, stack)
+            for queue, stack in self.queues.items()
+        }
+        done = _all(work, told)
+        if not self.shared:
+            return done
+        if not done.well:
+            return done.then(Applied(left=(self.shared,)))
+        return done.then(_all({self.shared: partial(delete, self.client, self.shared)}, told))
 
-    def _delete(self, stacks: Sequence[str], told: Told) -> Applied:
-        work = {name: partial(delete, self.client, name) for name in stacks}
-        ended, left = work_all(work, told)
-        return Applied(tuple(ended), tuple(left))
+    def _queue(self, queue: str, stack: str, stop: Stop) -> Ended:
+        ended = delete(self.client, stack, stop) if stack else Ended(queue, "DELETE_COMPLETE")
+        if ended.well and ended.status == "DELETE_COMPLETE":
+            try:
+                self.nodes.forget(self.nodes.by_queue().get(queue, ()))
+            except OpsError as error:
+                failure = (
+                    f"its nodes stay in the registry: {error}: once it has left the manifest, run "
+                    f"ops stack destroy {queue} again"
+                )
+                return replace(ended, failure=failure)
+        return ended
+
+
+def _all(work: Mapping[str, Callable[[Stop], Ended]], told: Told) -> Applied:
+    ended, left = work_all(work, told)
+    return Applied(tuple(ended), tuple(left))
 
 
 def _held(client: SQSClient, name: str) -> str:

@@ -47,6 +47,8 @@ class Resolver:
             name: _typed(parameter, plan.parameters.get(name, parameter.get("Default", "")))
             for name, parameter in declared.items()
         }
+        self.imported: set[str] = set()
+        """The exports of other stacks that were asked for so far."""
 
     def resources(self) -> dict[str, Any]:
         """Return the resources that would be there, by logical id."""
@@ -150,6 +152,7 @@ class Resolver:
         return f"arn:{place}:{kind}{self._physical(name)}"
 
     def _imported(self, name: str) -> str:
+        self.imported.add(name)
         return name
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops.aws import aws_errors
+from ops.stack import names
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -27,6 +28,7 @@ class Stack:
     status: str
     queue: str
     code: str = ""
+    exports: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class There:
         found = self.stacks.get(name)
         return "" if found is None else found.status
 
+    def code(self, name: str) -> str:
+        """Return the key of the code that a stack's Lambdas have, "" where it has none."""
+        found = self.stacks.get(name)
+        return "" if found is None else found.code
+
+    def exports(self) -> frozenset[str]:
+        """Return the names of what the stacks export."""
+        return frozenset(name for one in self.stacks.values() for name in one.exports)
+
     def queues_beside(self, known: Collection[str]) -> tuple[str, ...]:
         """Return the queues that have a stack and are not among the known, in order."""
         return tuple(
@@ -50,16 +61,20 @@ class There:
 
 
 def read_there(client: CloudFormationClient, fleet: str) -> There:
-    """Read all stacks of the region and keep the fleet's. Raises OpsError."""
+    """Read all stacks of the region and keep the fleet's. Raises OpsError.
+
+    Others may carry the fleet's tag too, for their costs: a stack is the fleet's by its name as
+    well.
+    """
     stacks: dict[str, Stack] = {}
     with aws_errors("reading the stacks", service="cloudformation"):
         for page in client.get_paginator("describe_stacks").paginate():
             for one in page["Stacks"]:
                 tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
-                if tags.get(_NAME_TAG) == fleet:
-                    name = one["StackName"]
-                    queue = tags.get(_QUEUE_TAG, "")
-                    stacks[name] = Stack(name, one["StackStatus"], queue, _code(one))
+                name, queue = one["StackName"], tags.get(_QUEUE_TAG, "")
+                own = names.queue_stack(fleet, queue) if queue else names.shared_stack(fleet)
+                if tags.get(_NAME_TAG) == fleet and name == own:
+                    stacks[name] = Stack(name, one["StackStatus"], queue, _code(one), _exports(one))
     return There(stacks)
 
 
@@ -68,3 +83,8 @@ def _code(stack: StackTypeDef) -> str:
     return next(
         (one.get("ParameterValue", "") for one in given if one["ParameterKey"] == "Code"), ""
     )
+
+
+def _exports(stack: StackTypeDef) -> frozenset[str]:
+    found = (one.get("ExportName", "") for one in stack.get("Outputs", []))
+    return frozenset(name for name in found if name)

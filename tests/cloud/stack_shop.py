@@ -6,13 +6,13 @@ import json
 import os
 import pty
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ops.local.aws import local_environment
+from tests.cloud.forked import Forked, ops
 from tests.cloud.local_stacks import REGION, admin, client
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ class Shop:
     folder: Path
     name: str
     region: str = REGION
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def write(self, queues: Mapping[str, str], head: str = "", tail: str = "") -> None:
         """Write the manifest: `queues` are names with more lines of each."""
@@ -46,26 +47,22 @@ class Shop:
 
     def client(self, service: str) -> Any:
         """Return a client of the local AWS, as an operator's."""
-        found = client(self.url, service, retries=2)
         assert self.region == REGION
-        return found
+        if service not in self.clients:
+            self.clients[service] = client(self.url, service, retries=2)
+        return self.clients[service]
 
     @property
     def bucket(self) -> str:
         """The fleet's artifact bucket."""
         return f"{self.name}-artifacts-{ACCOUNT}-{self.region}"
 
-    def process(self, *args: str, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start `ops` in the folder."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "ops", *args],
-            cwd=self.folder,
-            env={**local_environment(self.url), "PYTHONPATH": str(ROOT)},
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def process(self, *args: str, stdin: int | None = None) -> Forked:
+        """Start `ops` in the folder; without a `stdin` it has an empty one."""
+        env = {**local_environment(self.url), "PYTHONPATH": str(ROOT)}
+        with Path(os.devnull).open("rb") as nothing:
+            given = nothing.fileno() if stdin is None else stdin
+            return ops(args, cwd=self.folder, env=env, stdin=given)
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run `ops` without a terminal."""
@@ -92,9 +89,9 @@ class Shop:
         """What a plan would change: stack, change, resource, what; its exit code must fit."""
         ran = self.run("stack", "plan", *args, "--json")
         assert ran.returncode in {0, 3}, ran.stderr
-        changes = json.loads(ran.stdout)["changes"]
-        assert ran.returncode == (3 if changes else 0)
-        return [(c["stack"], c["change"], c["resource"], c["what"]) for c in changes]
+        rows = rows_of(json.loads(ran.stdout))
+        assert ran.returncode == (3 if rows else 0)
+        return rows
 
     def stacks(self) -> dict[str, str]:
         """The status of each of the fleet's stacks, those only proposed included."""
@@ -131,12 +128,17 @@ class Shop:
         admin(self.url, "faults", "POST", fault)
 
 
-def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+def rows_of(told: Mapping[str, Any]) -> list[tuple[str, str, str, str | None]]:
+    """The changes in a plan's JSON: stack, change, resource, what."""
+    return [(c["stack"], c["change"], c["resource"], c["what"]) for c in told["changes"]]
+
+
+def finished(process: Forked) -> subprocess.CompletedProcess[str]:
     """Wait for an `ops` to end; it never shows a traceback."""
     try:
         out, err = process.communicate(timeout=_WAIT_SECONDS)
     finally:
         process.kill()
     assert "Traceback" not in err, err
-    arguments: Sequence[str] = list(map(str, process.args))  # type: ignore[arg-type]
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

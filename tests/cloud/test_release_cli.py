@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,11 +106,48 @@ def test_what_looks_like_a_secret_stays_here_and_is_told(shop: Shop) -> None:
     (shop.folder / "own.pem").write_text(KEY)
     ran = shop.ok("release", "put", "--release", "v1")
     assert ran.stderr.splitlines()[:2] == [
-        "left out, as it looks like a secret: .env",
-        "left out, as it looks like a secret: own.pem",
+        "left out, as it looks like a secret (--include packs it): .env",
+        "left out, as it looks like a secret (--include packs it): own.pem",
     ]
     with tarfile.open(fileobj=io.BytesIO(body(shop, "releases/v1.tar.gz"))) as tar:
         assert tar.getnames() == ["fleet.toml", "mail.py"]
+
+
+def test_a_file_that_holds_a_secret_stops_it_unless_it_is_named(shop: Shop) -> None:
+    (shop.folder / "deploy_key").write_text(KEY)
+    ran = shop.run("release", "put", "--release", "v1")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "expected no secret in a release, found deploy_key (a private key): " in ran.stderr
+    assert keys(shop) == set()
+    named = ("--include", "deploy_key", "--include", "fleet.toml")
+    data = json.loads(shop.ok("release", "put", "--release", "v1", "--json", *named).stdout)
+    assert (data["files"], data["left_out"], data["dirty"]) == (3, [], False)
+    ran = shop.run("release", "put", "--include", "none")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("--include none: expected a file of ")
+
+
+def test_what_is_not_committed_is_refused_or_called_dirty(shop: Shop) -> None:
+    (shop.folder / ".gitignore").write_text("aws.log\n")
+    for words in (
+        ("init", "-q"),
+        ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-q", "-m", "all"),
+    ):
+        subprocess.run(["git", *words], cwd=shop.folder, check=True, capture_output=True)
+    clean = json.loads(shop.ok("release", "put", "--dirty", "--json").stdout)
+    assert clean["release"] == clean["sha256"][:12]
+    assert clean["dirty"] is False
+    (shop.folder / "mail.py").write_text("x = 2\n")
+    (shop.folder / "new.py").write_text("y = 1\n")
+    ran = shop.run("release", "put")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "expected a work tree without changes, found mail.py, new.py: commit them" in ran.stderr
+    assert shop.ok("release", "show").stdout.startswith(clean["release"])
+    dirty = json.loads(shop.ok("release", "put", "--dirty", "--json").stdout)
+    assert dirty["release"] == f"{dirty['sha256'][:12]}-dirty"
+    assert (dirty["dirty"], dirty["files"]) == (True, clean["files"] + 1)
+    assert shop.ok("release", "show").stdout.startswith(f"{dirty['release']}  ")
 
 
 def test_another_folder_than_the_manifest_s(shop: Shop) -> None:

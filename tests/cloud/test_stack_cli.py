@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ops.local.aws import local_aws
 from tests.cloud.local_stacks import admin, until
-from tests.cloud.stack_shop import Shop
+from tests.cloud.stack_shop import Shop, rows_of
 
 # Dozens of commands, each a process that imports boto3, over a shared stack of forty resources.
 pytestmark = pytest.mark.timeout(600)
@@ -80,6 +80,11 @@ def visibility(shop: Shop, queue: str) -> str:
     return attributes["VisibilityTimeout"]
 
 
+def table(text: str) -> list[str]:
+    """The lines of a table, without its head, a space between two columns."""
+    return [" ".join(line.split()) for line in text.splitlines()[1:]]
+
+
 def test_what_was_there_is_imported_and_the_rest_is_made(begun: Begun) -> None:
     rows = {(stack, resource): change for stack, change, resource, _ in begun.planned}
     assert rows["shop-queue-mail", "Messages"] == "import"
@@ -122,33 +127,31 @@ def test_asked_again_there_is_nothing_to_do(shop: Shop) -> None:
     ran = shop.run("stack", "plan")
     assert (ran.returncode, ran.stdout) == (0, "")
     assert "the stacks are as the manifest wants them" in ran.stderr
-    assert shop.plan() == []
     assert shop.proposed() == []
     again = json.loads(shop.ok("stack", "apply", "--yes", "--json").stdout)
     assert {one["status"] for one in again["stacks"]} == {"NO_CHANGE"}
 
 
 def test_one_property_is_one_row_and_is_changed(shop: Shop) -> None:
+    before = visibility(shop, "video")
     shop.write({**BOTH, "video": 'lease = "95s"'}, HEAD)
     row = ("shop-queue-video", "change", "Messages", "VisibilityTimeout")
-    assert shop.plan() == [*CODE, row]
-    ran = shop.run("stack", "apply", "video")
-    assert ran.returncode == 3
+    ran = shop.run("stack", "apply", "--json")
+    assert (ran.returncode, rows_of(json.loads(ran.stdout))) == (3, [*CODE, row])
     assert ran.stderr.splitlines()[-1] == (
-        "1 change: nothing was changed: make them with ops stack apply --yes"
+        "3 changes: nothing was changed: make them with ops stack apply --yes"
     )
-    assert visibility(shop, "video") != "95"
+    assert visibility(shop, "video") == before != "95"
+    only = "shop-queue-video change Messages SQS::Queue VisibilityTimeout"
     ran = shop.ok("stack", "apply", "video", "--yes")
-    assert [" ".join(line.split()) for line in ran.stdout.splitlines()[1:]] == [
-        "shop-queue-video change Messages SQS::Queue VisibilityTimeout"
-    ]
+    assert table(ran.stdout) == [only]
     assert "1 of 1: shop-queue-video: update complete" in ran.stderr
     assert "have another manifest: ops stack apply, without QUEUES" in ran.stderr
     assert visibility(shop, "video") == "95"
-    assert shop.plan() == CODE
+    # The Lambdas still have the manifest of before: what is left to take back is the queue's.
     shop.write(BOTH, HEAD)
-    shop.ok("stack", "apply", "--yes")
-    assert shop.plan() == []
+    assert table(shop.ok("stack", "apply", "--yes").stdout) == [only]
+    assert visibility(shop, "video") == before
 
 
 def test_what_was_changed_by_hand_is_named(shop: Shop) -> None:
@@ -157,7 +160,7 @@ def test_what_was_changed_by_hand_is_named(shop: Shop) -> None:
     change(QueueUrl=shop.queue_url("mail"), Attributes={"VisibilityTimeout": "77"})
     ran = shop.run("stack", "drift")
     assert ran.returncode == 3
-    assert [" ".join(line.split()) for line in ran.stdout.splitlines()[1:]] == [
+    assert table(ran.stdout) == [
         f"shop-queue-mail Messages SQS::Queue VisibilityTimeout {before} 77"
     ]
     ran = shop.run("stack", "drift", "mail", "--json")
@@ -174,8 +177,8 @@ def test_what_was_changed_by_hand_is_named(shop: Shop) -> None:
 
 def test_one_queue_comes_and_when_it_left_the_manifest_it_is_told_and_ended(shop: Shop) -> None:
     shop.write({**BOTH, "notes": ""}, HEAD)
-    assert {stack for stack, *_ in shop.plan("notes")} == {"shop-queue-notes"}
-    shop.ok("stack", "apply", "notes", "--yes")
+    ran = shop.ok("stack", "apply", "notes", "--yes")
+    assert {line.split()[0] for line in table(ran.stdout)} == {"shop-queue-notes"}
     shop.send("notes")
     shop.write(BOTH, HEAD)
     ran = shop.run("stack", "plan", "--json")
@@ -246,15 +249,15 @@ def test_after_a_failure_of_the_shared_stack_no_queue_is_begun(shop: Shop) -> No
     assert "shop-queue-late" not in shop.stacks()
     assert shop.proposed() == []
     admin(shop.url, "faults", "DELETE")
-    shop.ok("stack", "apply", "--yes")
-    assert shop.plan() == []
+    ended = json.loads(shop.ok("stack", "apply", "--yes", "--json").stdout)["stacks"]
+    assert {one["stack"]: one["status"] for one in ended}["shop-queue-late"] == "CREATE_COMPLETE"
     shop.ok("stack", "destroy", "late", "--yes")
 
 
 def test_an_interruption_says_what_goes_on(shop: Shop) -> None:
     shop.write({**BOTH, "slow": ""}, HEAD)
     shop.fault(
-        service="autoscaling", operation="CreateAutoScalingGroup", delay_seconds=8.0, times=1
+        service="autoscaling", operation="CreateAutoScalingGroup", delay_seconds=4.0, times=1
     )
     process = shop.process("stack", "apply", "slow", "--yes")
     stack = "shop-queue-slow"
@@ -277,7 +280,7 @@ def test_an_interruption_says_what_goes_on(shop: Shop) -> None:
 
 def test_an_interrupted_plan_leaves_nothing(shop: Shop) -> None:
     shop.write({**BOTH, "new": ""}, HEAD)
-    shop.fault(service="cloudformation", operation="DescribeChangeSet", delay_seconds=4.0, times=3)
+    shop.fault(service="cloudformation", operation="DescribeChangeSet", delay_seconds=2.5, times=4)
     process = shop.process("stack", "plan")
     until(lambda: shop.stacks().get("shop-queue-new"), "the proposal")
     process.send_signal(signal.SIGINT)

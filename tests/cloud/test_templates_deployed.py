@@ -1,131 +1,124 @@
-"""The templates on the local AWS: they come up whole, and are then as they were asked for."""
+"""Every resource of every template on the local AWS, asked of its service: there, right, gone."""
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.exceptions import WaiterError
 
 from ops.local.aws import local_aws
 from ops.queues.policies import same_policy
 from ops.queues.wanted import wanted
-from ops.stack.compose import Account, StackPlan, plans
-from ops.stack.resolve import resolved
-from tests.unit.stack_fleets import ACCOUNT, RICH
-from worker.fleet import Fleet, loads
+from ops.stack.compose import plans
+from ops.stack.resolve import Resolver, resolved
+from ops.stack.yaml_reading import template
+from tests.cloud.deployed.asking import Resource
+from tests.cloud.deployed.expected import facts
+from tests.cloud.deployed.expected_shared import of
+from tests.cloud.deployed.fleets import Deployed, deploy, propose
+from tests.cloud.deployed.questions import ask
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sqs import SQSClient
 
-# A shared stack is forty resources, one after another.
+# Seven stacks, two hundred resources.
 pytestmark = pytest.mark.timeout(300)
 
-#: What only an account has: another image, its own security groups and policies.
-_OWN = ("security_groups = ", "policies = ", "boundary = ")
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A fleet's stacks on a local AWS of their own."""
-
-    url: str
-    fleet: Fleet
-    account: Account
-    plans: tuple[StackPlan, ...]
-
-    def client(self, service: str) -> Any:
-        return _client(self.url, service)
-
-    @property
-    def cloudformation(self) -> CloudFormationClient:
-        return cast("CloudFormationClient", self.client("cloudformation"))
-
-
-def _client(url: str, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=url,
-        region_name=ACCOUNT.region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-
-
-def propose(client: CloudFormationClient, plan: StackPlan, kind: Any) -> Any:
-    """Make a change set and return it as described once it is made."""
-    made = client.create_change_set(
-        StackName=plan.name,
-        ChangeSetName=f"as-{uuid.uuid4().hex[:8]}",
-        ChangeSetType=kind,
-        TemplateBody=plan.body(),
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()
-        ],
-        Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
-        Capabilities=list(plan.capabilities),
-    )
-    with contextlib.suppress(WaiterError):  # it is raised for a change set without changes
-        client.get_waiter("change_set_create_complete").wait(
-            ChangeSetName=made["Id"], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
-    return client.describe_change_set(ChangeSetName=made["Id"])
+#: The templates, and a resource that tells the stacks of each apart.
+_TEMPLATES = {"shared": "RegistryTable", "queue-ec2": "Group", "queue-ecs": "Service"}
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def fleets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployed, ...]]:
     with local_aws(tmp_path_factory.mktemp("aws"), lambda: None) as url:
-        ec2, sts = _client(url, "ec2"), _client(url, "sts")
-        subnets = ec2.describe_subnets()["Subnets"]
-        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-        text = "\n".join(line for line in RICH.splitlines() if not line.startswith(_OWN))
-        fleet = loads(text.replace("ami-0a1b2c3d", image), Path("fleet.toml"))
-        account = Account(
-            id=sts.get_caller_identity()["Account"],
-            region=ACCOUNT.region,
-            vpc=subnets[0]["VpcId"],
-            subnets=tuple(each["SubnetId"] for each in subnets),
-        )
-        found = Deployed(url, fleet, account, plans(fleet, account))
-        client = found.cloudformation
-        for plan in found.plans:
-            proposed = propose(client, plan, "CREATE")
-            assert proposed["Status"] == "CREATE_COMPLETE", proposed.get("StatusReason")
-            client.execute_change_set(ChangeSetName=proposed["ChangeSetId"])
-            client.get_waiter("stack_create_complete").wait(
-                StackName=plan.name, WaiterConfig={"Delay": 1, "MaxAttempts": 200}
-            )
-        yield found
+        yield deploy(url)
 
 
-def test_every_resource_that_is_asked_for_is_there(deployed: Deployed) -> None:
-    for plan in deployed.plans:
-        answer = deployed.cloudformation.describe_stack_resources(StackName=plan.name)
-        there = {each["LogicalResourceId"]: each for each in answer["StackResources"]}
-        asked = resolved(plan, deployed.account)
-        assert set(there) == set(asked)
-        for name, resource in asked.items():
-            assert there[name]["ResourceType"] == resource["Type"]
-            assert there[name]["ResourceStatus"] == "CREATE_COMPLETE", name
+@pytest.fixture
+def rich(fleets: tuple[Deployed, ...]) -> Deployed:
+    """The fleet that asks for all that the manifest can."""
+    return fleets[0]
 
 
-def test_asked_again_it_changes_nothing(deployed: Deployed) -> None:
-    for plan in deployed.plans:
-        again = propose(deployed.cloudformation, plan, "UPDATE")
-        assert again["Status"] == "FAILED", again["Changes"]
-        assert "didn't contain changes" in again["StatusReason"]
+def _all(fleets: tuple[Deployed, ...]) -> list[Resource]:
+    return [resource for fleet in fleets for resource in fleet.resources]
 
 
-def test_the_queues_are_as_ops_queues_wants_them(deployed: Deployed) -> None:
-    sqs: SQSClient = deployed.client("sqs")
-    for want in wanted(deployed.fleet):
+def _where(resource: Resource) -> str:
+    return f"{resource.stack}: {resource.logical} ({resource.kind})"
+
+
+@pytest.mark.parametrize("name", _TEMPLATES)
+def test_every_resource_and_every_condition_of_a_template_is_deployed(
+    fleets: tuple[Deployed, ...], name: str
+) -> None:
+    resources: set[str] = set()
+    held: set[str] = set()
+    for fleet in fleets:
+        for plan in fleet.plans:
+            if _TEMPLATES[name] in plan.template["Resources"]:
+                resolver = Resolver(plan, fleet.account)
+                resources |= set(resolver.resources())
+                held |= {each for each in plan.template["Conditions"] if resolver.holds(each)}
+    whole = template(name)
+    assert set(whole["Resources"]) - resources == set()
+    assert set(whole["Conditions"]) - held == set()
+
+
+def test_every_stack_has_what_its_plan_asks_for_and_nothing_else(
+    fleets: tuple[Deployed, ...],
+) -> None:
+    for fleet in fleets:
+        for plan in fleet.plans:
+            answer = fleet.stacks.api.describe_stack_resources(StackName=plan.name)
+            there = {each["LogicalResourceId"]: each for each in answer["StackResources"]}
+            asked = resolved(plan, fleet.account)
+            assert {name: each["ResourceType"] for name, each in there.items()} == {
+                name: each["Type"] for name, each in asked.items()
+            }
+            statuses = {each["ResourceStatus"] for each in there.values()}
+            assert statuses <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def test_each_resource_is_there(fleets: tuple[Deployed, ...]) -> None:
+    wrong = [
+        f"{_where(resource)}: {lacks}"
+        for fleet in fleets
+        for resource in fleet.resources
+        if (lacks := _lacks(resource, fleet.given))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _lacks(resource: Resource, given: tuple[str, ...]) -> str:
+    """Return what a resource does not have of what it is to have; "" where nothing is amiss."""
+    expected = of(resource, facts(resource.stack, resource.names, given))
+    try:
+        found = ask(resource)
+    except (KeyError, ValueError) as error:
+        return f"its service tells other things than were asked: {error!r}"
+    if found is None:
+        return "it is not there"
+    differing = {
+        name: (value, found.get(name, "not told"))
+        for name, value in expected.items()
+        if name not in found or found[name] != value
+    }
+    return f"expected and found: {differing}" if differing else ""
+
+
+def test_asked_again_it_changes_nothing(fleets: tuple[Deployed, ...]) -> None:
+    for fleet in fleets:
+        for plan in fleet.plans:
+            again = propose(fleet.stacks, plan, "UPDATE")
+            assert again["Status"] == "FAILED", again["Changes"]
+            assert "didn't contain changes" in again["StatusReason"]
+
+
+def test_the_queues_are_as_ops_queues_wants_them(rich: Deployed) -> None:
+    sqs: SQSClient = rich.clients.client("sqs")
+    for want in wanted(rich.fleet):
         url = sqs.get_queue_url(QueueName=want.name)["QueueUrl"]
         found: Any = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         assert {key: found.get(key) for key in want.attributes} == dict(want.attributes), want.name
@@ -135,29 +128,29 @@ def test_the_queues_are_as_ops_queues_wants_them(deployed: Deployed) -> None:
         assert tie is None or same_policy(found.get(tie[0]), tie[1])
 
 
-def test_the_group_has_its_bounds_its_types_and_its_hooks(deployed: Deployed) -> None:
-    client = deployed.client("autoscaling")
-    (group,) = client.describe_auto_scaling_groups(AutoScalingGroupNames=["media-video"])[
-        "AutoScalingGroups"
-    ]
-    assert (group["MinSize"], group["MaxSize"]) == (1, 9)
-    types = group["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"]
-    assert [each["InstanceType"] for each in types] == ["c7i.large", "c6i.large"]
-    hooks = client.describe_lifecycle_hooks(AutoScalingGroupName="media-video")["LifecycleHooks"]
-    assert {
-        each["LifecycleHookName"]: (each["HeartbeatTimeout"], each["DefaultResult"])
-        for each in hooks
-    } == {"fleet-join": (360, "ABANDON"), "fleet-leave": (120, "CONTINUE")}
-
-
-def test_one_more_address_is_the_only_change(deployed: Deployed) -> None:
-    more = {**dict(deployed.fleet.aws), "alarms_to": ("a@example.com", "ops@example.com")}
-    aws = type(deployed.fleet.aws).model_validate(more)
-    fleet = deployed.fleet.model_copy(update={"aws": aws})
-    (plan, *_) = plans(fleet, deployed.account)
-    proposed = propose(deployed.cloudformation, plan, "UPDATE")
+def test_one_more_address_is_the_only_change(rich: Deployed) -> None:
+    more = {**dict(rich.fleet.aws), "alarms_to": ("a@example.com", "ops@example.com")}
+    aws = type(rich.fleet.aws).model_validate(more)
+    fleet = rich.fleet.model_copy(update={"aws": aws})
+    (plan, *_) = plans(fleet, rich.account)
+    proposed = propose(rich.stacks, plan, "UPDATE")
     kinds = sorted(
         (each["ResourceChange"]["Action"], each["ResourceChange"]["ResourceType"])
         for each in proposed["Changes"]
     )
     assert kinds == [("Add", "AWS::SNS::Subscription"), ("Remove", "AWS::SNS::Subscription")]
+
+
+def test_each_resource_is_gone_with_its_stack_or_is_kept(fleets: tuple[Deployed, ...]) -> None:
+    resources = _all(fleets)  # read while they are there, for their ids
+    assert [_where(each) for each in resources if ask(each) is None] == []
+    for fleet in fleets:
+        fleet.end()
+    left = {_where(each) for each in resources if ask(each) is not None}
+    kept = {_where(each) for each in resources if each.kept}
+    assert left == kept, "\n".join(sorted(left ^ kept))
+    # What must outlive a fleet: what keeps effects from coming twice, and what was stored.
+    assert {each.logical for each in resources if each.kept} == {
+        *("OnceTable", "Results"),
+        *("Artifacts", "Logs", "Payloads", "ResultsObjects"),
+    }

@@ -11,12 +11,12 @@ from ops.stack.changes import (
     Change,
     Ended,
     failed,
-    first_failure,
     from_resources,
     is_nothing,
     read_changes,
 )
 from ops.stack.drift import Drift, differences
+from ops.stack.events import first_failure
 from ops.stack.importing import as_imports
 from ops.stack.there import Stack, There
 

@@ -126,6 +126,39 @@ def test_a_name_that_no_stack_and_no_bucket_can_have() -> None:
     assert any("the name of a function is no longer" in each for each in problems(longer, ACCOUNT))
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "line"),
+    [
+        ("aws-media", "", "begin with aws, got"),
+        ("Amazonas", "", "begin with amazon, got"),
+        ("amzn", "", "begin with amzn, got"),
+        ("ssm-media", "", "or name the nodes' image by aws.image"),
+        ("default", "", "every account has a group of schedules"),
+        ("sthree-media", '[aws]\nartifact_bucket = "a-bucket"', "begin with sthree-, got sthree-m"),
+        ("media", 'payload_bucket = "xn--media"', "payload_bucket: expected it not to begin with"),
+        ("media", 'payload_bucket = "media-s3alias"', "expected it not to end in -s3alias"),
+        (
+            "media",
+            'results = { backend = "s3", bucket = "media--x-s3" }',
+            "results.bucket: expected it not to end in --x-s3, got media--x-s3: name another",
+        ),
+        ("media", '[aws]\nartifact_bucket = "media--ol-s3"', "not to end in --ol-s3"),
+    ],
+)
+def test_names_that_aws_keeps_for_itself(name: str, head: str, line: str) -> None:
+    text = f'name = "{name}"\n{head}\n[queues.mail]\ntasks = ["m.*"]'
+    assert line in one(loads(text, Path("fleet.toml")))
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("media-aws", ""), ("saws", ""), ("my-default", ""), ("ssm", '[aws]\nimage = "ami-0a1b2c3d"')],
+)
+def test_names_that_only_look_like_those_of_aws(name: str, head: str) -> None:
+    text = f'name = "{name}"\n{head}\n[queues.mail]\ntasks = ["m.*"]'
+    assert problems(loads(text, Path("fleet.toml")), ACCOUNT) == ()
+
+
 def test_a_bucket_for_two_things_that_do_not_go_together() -> None:
     text = 'payload_bucket = "media-logs-123456789012-eu-west-1"'
     assert one(plain(text)).startswith("fleet.toml: payload_bucket: expected a bucket that is not")

@@ -19,7 +19,6 @@ from ops.stores.tables import steps as table_steps
 from ops.stores.wanted import wanted_buckets, wanted_tables
 from tests.unit.stack_fleets import (
     ACCOUNT,
-    PREDICTIVE,
     fifty,
     plain,
     properties,
@@ -310,13 +309,11 @@ def test_an_image_or_the_parameter_that_holds_it(image: str, kind: str, value: s
 
 
 def test_only_what_is_asked_for_is_there() -> None:
-    video = queue_resources(rich(), "video", replace(ACCOUNT, predictive={"video": PREDICTIVE}))
-    mail = queue_resources(plain(), "mail", replace(ACCOUNT, predictive={"mail": PREDICTIVE}))
-    asked = {"StoppedNodes", "Predictive", "LateAlarm", "Window1Begins", "Window1Ends"}
+    video = queue_resources(rich(), "video")
+    mail = queue_resources(plain(), "mail")
+    asked = {"StoppedNodes", "LateAlarm", "MondayAt0800", "FridayAt1800"}
     assert asked <= set(video)
     assert not asked & set(mail)
-    assert "Predictive" not in queue_resources(rich(), "video")
-    assert properties(video, "Predictive")["PredictiveScalingConfiguration"] == PREDICTIVE
     collected = properties(video, "Group")["MetricsCollection"]
     assert collected == [{"Granularity": "1Minute", "Metrics": ["GroupInServiceInstances"]}]
     assert "MetricsCollection" not in properties(mail, "Group")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,8 @@ def test_everything_was_measured(found: tuple[Measure, ...]) -> None:
     for each in found:
         kinds[each.what.split(",")[0]] += 1
     assert kinds["resources"] == 51
-    assert kinds["NodeRole"] == 150  # its inline policies, its trust, its tags
+    # its inline policies, its trust, the policies attached to it, its tags
+    assert kinds["NodeRole"] == 200
     assert kinds["lifecycle hooks of the group"] == 40
     assert sum(each.what == "AWS::IAM::Role resources" for each in found) == 1
     together = {each.what: each.found for each in found if each.stack == ""}
@@ -57,6 +59,17 @@ def test_what_is_over_is_found() -> None:
     assert over.source == "IAM and STS quotas"
 
 
+def test_more_policies_than_a_role_takes_are_found() -> None:
+    arns = [f"arn:aws:iam::123456789012:policy/p{number}" for number in range(10)]
+    plan = queue(plain(queue=f"nodes.policies = {json.dumps(arns)}"), "mail", ACCOUNT)
+    assert not any(one.over for one in measures([plan], ACCOUNT))
+    more = replace(plan, parameters={**plan.parameters, "Policies": ",".join([*arns, "arn:other"])})
+    assert [str(one) for one in measures([more], ACCOUNT) if one.over] == [
+        "media-queue-mail: NodeRole, managed policies: expected at most 10, found 11 "
+        "(IAM and STS quotas)"
+    ]
+
+
 def test_a_long_value_a_long_name_and_much_user_data_are_found() -> None:
     plan = queue(plain(), "mail", ACCOUNT)
     long = replace(plan, name="s" * 129, parameters={**plan.parameters, "Queue": "q" * 20_000})
@@ -67,13 +80,15 @@ def test_a_long_value_a_long_name_and_much_user_data_are_found() -> None:
 
 def test_windows_are_counted() -> None:
     window = '{ begins = "0 8 * * *", ends = "0 9 * * *", min = 1 }'
-    fleet = plain(queue=f"scaling.windows = [{', '.join([window] * 50)}]")
+    later = '{ begins = "0 9 * * *", ends = "0 10 * * *", min = 2 }'
+    fleet = plain(queue=f"scaling.windows = [{window}, {later}]")
     counted = [
         each.found
         for each in measures([queue(fleet, "mail", ACCOUNT)], ACCOUNT)
         if each.what == "scheduled actions of the group"
     ]
-    assert counted == [100]
+    # Each day: at 8, where they touch, and at 10.
+    assert counted == [21]
 
 
 def test_white_space_does_not_count_in_a_policy() -> None:

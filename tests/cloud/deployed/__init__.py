@@ -1,0 +1,1 @@
+"""What the templates make, asked of each service as an operator would, type by type."""
