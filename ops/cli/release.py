@@ -30,27 +30,47 @@ def release() -> None:
     help="The application's folder; the manifest's unless named.",
 )
 @click.option("--release", "name", help="Its name; the first digits of its hash unless given.")
+@click.option(
+    "--include",
+    metavar="PATH",
+    multiple=True,
+    help="A file below the folder that looks like a secret and is none. May be given repeatedly.",
+)
+@click.option(
+    "--dirty", is_flag=True, help="Pack also what is not committed; its name ends in -dirty then."
+)
 @json_option
 @pass_ops
-def put(ops: Ops, folder: Path | None, name: str | None, as_json: bool) -> int:
+def put(  # noqa: PLR0917
+    ops: Ops,
+    folder: Path | None,
+    name: str | None,
+    include: tuple[str, ...],
+    dirty: bool,
+    as_json: bool,
+) -> int:
     """Pack the application's folder, put it into the artifact bucket, and make it current.
 
     Nodes that start from now on run it; those that run go on with theirs. In a git work tree the
-    release holds what git tracks or would track, elsewhere every file. Caches, environments and
-    what looks like a secret are left out.
+    release holds what git has committed, and is refused where that is not what lies there;
+    elsewhere it holds every file. Caches, environments and what has a name that secrets have are
+    left out. A file that holds a private key or an AWS secret is refused.
     """
     from ops.release.artifact import pack  # noqa: PLC0415
-    from ops.release.contents import files_of  # noqa: PLC0415
+    from ops.release.contents import check_committed, files_of  # noqa: PLC0415
     from ops.release.pointer import Pointer  # noqa: PLC0415
     from ops.release.store import make_current  # noqa: PLC0415
     from ops.release.store import put as put_artifact  # noqa: PLC0415
 
     fleet = ops.fleet()
     place = folder or fleet.path.absolute().parent
-    files, secrets = files_of(place)
-    for secret in secrets:
-        say(f"left out, as it looks like a secret: {secret}")
-    artifact = pack(place, files, name)
+    with waiting("release", lambda: f"the files of {place} to be read"):
+        contents = files_of(place, include)
+        for each in contents.left_out:
+            say(f"left out, as it looks like a secret (--include packs it): {each}")
+        if not dirty:
+            check_committed(place, contents)
+        artifact = pack(place, contents.files, name, dirty=bool(contents.changed))
     s3, bucket = _bucket(fleet)
     megabytes = f"{len(artifact.data) / 1e6:.1f} MB"
     with waiting("release", lambda: f"S3 to take {megabytes}"):
@@ -66,6 +86,8 @@ def put(ops: Ops, folder: Path | None, name: str | None, as_json: bool) -> int:
                 "files": artifact.files,
                 "bytes": len(artifact.data),
                 "put": fresh,
+                "left_out": contents.left_out,
+                "dirty": bool(contents.changed),
             }
         )
     else:

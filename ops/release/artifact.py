@@ -19,6 +19,7 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 #: It names a folder, an object in S3 and an instance of a systemd unit.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _OWN_NAME_CHARACTERS: Final = 12
+_DIRTY: Final = "-dirty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,18 @@ class Artifact:
     files: int
 
 
-def pack(folder: Path, files: Sequence[str], release: str | None = None) -> Artifact:
+def pack(
+    folder: Path, files: Sequence[str], release: str | None = None, *, dirty: bool = False
+) -> Artifact:
     """Pack `files` of `folder`; without a name it is called by the first twelve digits of its hash.
 
-    Of a file its content and whether it may be executed count, not its time or owner. Raises
-    OpsError for a name that is none, a file that cannot be read, and above 512 MiB.
+    What no commit holds is `dirty`, and its name ends in `-dirty`. Of a file its content and
+    whether it may be executed count, not its time or owner. Raises OpsError for a name that is
+    none, a file that cannot be read, and above 512 MiB.
     """
+    mark = _DIRTY if dirty else ""
     if release is not None:
+        release = release.removesuffix(mark) + mark
         check_name(release)
     packed = io.BytesIO()
     size = 0
@@ -58,7 +64,8 @@ def pack(folder: Path, files: Sequence[str], release: str | None = None) -> Arti
         raise OpsError(f"{folder}: expected files that can be read, found {error}") from error
     data = packed.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
-    return Artifact(release or sha256[:_OWN_NAME_CHARACTERS], data, sha256, len(files))
+    own = f"{sha256[:_OWN_NAME_CHARACTERS]}{mark}"
+    return Artifact(release or own, data, sha256, len(files))
 
 
 def is_name(release: str) -> bool:

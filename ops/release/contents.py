@@ -1,15 +1,18 @@
-"""Which files of a folder belong to a release."""
+"""Which files of a folder belong to a release, and whether they may."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
 from ops.errors import Exit, OpsError
+from ops.release import confidential
+from ops.release.ignored import ignored
+from ops.release.tree import tree
 
 #: Made by tools, or this machine's own; never part of an application.
 _NEVER: Final = (
@@ -27,33 +30,30 @@ _NEVER: Final = (
     "venv",
     "*.pyc",
 )
-#: What usually holds a secret: a release is read by every node of the fleet.
-_SECRET: Final = (
-    ".aws",
-    ".env",
-    ".env.*",
-    ".netrc",
-    ".pypirc",
-    ".ssh",
-    "*.p12",
-    "*.pfx",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    "id_rsa",
-)
-#: What holds a secret only if it says so: a certificate is none.
-_PERHAPS_SECRET: Final = ("*.key", "*.pem")
-_PRIVATE: Final = b"PRIVATE KEY-----"
 _MANIFEST: Final = "fleet.toml"
+_NAMED_AT_MOST: Final = 5
 
 
-def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the files of a release, relative to `folder` and sorted, and what is kept out of it.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Paths relative to the application's folder, sorted.
 
-    In a git work tree that is what git tracks or would track, elsewhere every file. Caches,
-    environments and what looks like a secret are left out; the second tuple names the secrets.
-    Raises OpsError where there is no manifest, or where a link leads out of the folder.
+    `files` are the release's; `left_out` are not, as they look like secrets by their names.
+    `changed` is what of the release is not as git has committed it, empty where there is no git.
+    """
+
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def files_of(folder: Path, include: Collection[str] = ()) -> Contents:
+    """Return what belongs to a release of `folder`.
+
+    In a git work tree that is what git tracks or would track, elsewhere every file; without caches,
+    environments and what usually holds a secret by its name. `include` names files that look like a
+    secret and are none. Raises OpsError where there is no manifest, where a link leads out of the
+    folder, where a file holds a secret, and where git cannot say what belongs to it.
     """
     if not (folder / _MANIFEST).is_file():
         raise OpsError(
@@ -61,36 +61,65 @@ def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
             "name the application's folder with --folder",
             Exit.USAGE,
         )
-    tracked = _by_git(folder)
+    known = tree(folder)
     found = [
         name
-        for name in sorted(_walked(folder) if tracked is None else tracked)
+        for name in sorted(_walked(folder) if known is None else known.files)
         if not _matches(name, _NEVER)
     ]
-    secrets = tuple(name for name in found if _secret(folder, name))
-    kept = tuple(name for name in found if name not in secrets)
-    for name in kept:
-        _check_link(folder, name)
-    if _MANIFEST not in kept:
+    if absent := sorted(set(include) - set(found)):
         raise OpsError(
-            f"{folder / _MANIFEST}: expected git to track it, it is ignored: correct .gitignore",
+            f"--include {absent[0]}: expected a file of {folder}, by its path below it, found none "
+            "that git tracks or would track",
             Exit.USAGE,
         )
-    return kept, secrets
+    left_out = tuple(name for name in found if name not in include and _is_secret(folder, name))
+    kept = tuple(name for name in found if name not in left_out)
+    for name in kept:
+        _check_kind(folder, name)
+    if _MANIFEST not in kept:
+        raise OpsError(ignored(folder, _MANIFEST), Exit.USAGE)
+    _check_contents(folder, [name for name in kept if name not in include])
+    changed = frozenset() if known is None else known.changed
+    # What was deleted has no more than its name to be told by.
+    gone = (name for name in changed.difference(found) if not _matches(name, _NEVER))
+    own = changed.intersection(kept).union(name for name in gone if not confidential.named(name))
+    return Contents(kept, left_out, tuple(sorted(own)))
 
 
-def _by_git(folder: Path) -> list[str] | None:
-    """Return what git tracks or would track, None where there is no git or no work tree."""
-    command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    try:
-        ran = subprocess.run(command, cwd=folder, capture_output=True, check=False)
-    except FileNotFoundError:
-        return None
-    if ran.returncode:
-        return None
-    names = {os.fsdecode(name) for name in ran.stdout.split(b"\0") if name}
-    # What was deleted and not yet committed is still listed.
-    return [name for name in names if (folder / name).is_symlink() or (folder / name).is_file()]
+def check_committed(folder: Path, contents: Contents) -> None:
+    """Raise OpsError unless all of a release is as git has committed it."""
+    if contents.changed:
+        raise OpsError(
+            f"{folder}: expected a work tree without changes, found {_some(contents.changed)}: "
+            "commit them, list them in .gitignore, or pack them as they are with --dirty"
+        )
+
+
+def _check_contents(folder: Path, names: Iterable[str]) -> None:
+    """Raise OpsError where a file holds what must not be read by every node."""
+    found: list[str] = []
+    for name in names:
+        path = folder / name
+        if path.is_symlink():
+            continue
+        try:
+            with path.open("rb") as file:
+                what = confidential.held(file.read(confidential.HEAD_BYTES))
+        except OSError as error:
+            raise OpsError(f"{path}: expected a file that can be read, found {error}") from error
+        if what is not None:
+            found.append(f"{name} ({what})")
+    if found:
+        raise OpsError(
+            f"{folder}: expected no secret in a release, found {_some(found)}: keep them out with "
+            ".gitignore, or outside the folder; what is none is packed with --include PATH"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def _walked(folder: Path) -> Iterator[str]:
@@ -100,11 +129,16 @@ def _walked(folder: Path) -> Iterator[str]:
             yield (Path(parent) / name).relative_to(folder).as_posix()
 
 
-def _secret(folder: Path, name: str) -> bool:
-    if _matches(name, _SECRET):
+def _is_secret(folder: Path, name: str) -> bool:
+    if confidential.named(name):
         return True
     path = folder / name
-    return _any(path.name, _PERHAPS_SECRET) and path.is_file() and _PRIVATE in path.read_bytes()
+    if not confidential.perhaps_named(name) or not path.is_file():
+        return False
+    try:
+        return confidential.held(path.read_bytes()) is not None
+    except OSError as error:
+        raise OpsError(f"{path}: expected a file that can be read, found {error}") from error
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -115,12 +149,15 @@ def _any(part: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch(part, pattern) for pattern in patterns)
 
 
-def _check_link(folder: Path, name: str) -> None:
+def _check_kind(folder: Path, name: str) -> None:
     path = folder / name
     if not path.is_symlink():
+        if not path.is_file():
+            raise OpsError(f"{path}: expected a file, found a pipe, socket or device: remove it")
         return
     target = path.readlink()
-    inside = Path(os.path.normpath(folder / name / ".." / target)).is_relative_to(folder)
+    root = Path(os.path.abspath(folder))  # noqa: PTH100  # no link is to be followed
+    inside = Path(os.path.normpath(root / name / ".." / target)).is_relative_to(root)
     if target.is_absolute() or not inside:
         raise OpsError(
             f"{path}: expected a link to stay within {folder}, it leads to {target}: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tarfile
 import tempfile
@@ -16,12 +17,26 @@ from ops.release.artifact import MOST_BYTES
 _MOST_MEMBERS: Final = 200_000
 
 
+def check_interpreter() -> None:
+    """Raise OpsError where this Python cannot unpack a release.
+
+    Filters came with 3.11.4 (PEP 706); a distribution's 3.11 may be older, as Debian 12's is.
+    """
+    if not hasattr(tarfile, "data_filter"):
+        raise OpsError(
+            f"Python {platform.python_version()}: expected a tarfile module with extraction "
+            "filters (3.11.4 or later), found one without: install celery-sqs-fleet with a later "
+            "Python; an image: deploy/image/install.sh --python python3.12"
+        )
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a release's tar.gz as `folder`, which is there whole afterwards, or not at all.
 
     A folder that is there already is left as it is. Only files, folders and links within are
     taken, without owners and special bits (Python's `data` filter, PEP 706). Raises OpsError.
     """
+    check_interpreter()
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)

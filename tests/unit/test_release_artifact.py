@@ -39,9 +39,10 @@ def app(folder: Path) -> Path:
 
 
 def test_an_application_without_its_caches_and_secrets(tmp_path: Path) -> None:
-    files, secrets = files_of(app(tmp_path))
-    assert files == ("certs/ca.pem", "fleet.toml", "run.sh", "shop/tasks.py")
-    assert secrets == (".env", "certs/own.pem")
+    found = files_of(app(tmp_path))
+    assert found.files == ("certs/ca.pem", "fleet.toml", "run.sh", "shop/tasks.py")
+    assert found.left_out == (".env", "certs/own.pem")
+    assert found.changed == ()
 
 
 def test_in_a_work_tree_git_says_what_belongs_to_it(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_in_a_work_tree_git_says_what_belongs_to_it(tmp_path: Path) -> None:
     for command in (["init", "-q"], ["add", "gone.py", "fleet.toml"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     (tmp_path / "gone.py").unlink()
-    files, _ = files_of(tmp_path)
+    files = files_of(tmp_path).files
     assert files == (".gitignore", "certs/ca.pem", "fleet.toml", "run.sh", "shop/tasks.py")
     (tmp_path / ".gitignore").write_text("*.toml\n")
     subprocess.run(["git", "rm", "-q", "--cached", "fleet.toml"], cwd=tmp_path, check=True)
@@ -80,19 +81,19 @@ def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
     (other / "shop/tasks.py").chmod(0o600)
     (one / "link.py").symlink_to("shop/tasks.py")
     (other / "link.py").symlink_to("shop/tasks.py")
-    first, second = (pack(folder, files_of(folder)[0]) for folder in (one, other))
+    first, second = (pack(folder, files_of(folder).files) for folder in (one, other))
     assert first == second
     assert first.release == first.sha256[:12]
     assert first.files == 5
     (other / "shop/tasks.py").write_text("x = 2\n")
-    assert pack(other, files_of(other)[0]).sha256 != first.sha256
+    assert pack(other, files_of(other).files).sha256 != first.sha256
 
 
 def test_what_was_packed_is_unpacked_whole(tmp_path: Path) -> None:
     folder = app(tmp_path / "app")
     (folder / "link.py").symlink_to("shop/tasks.py")
     archive = tmp_path / "a.tar.gz"
-    archive.write_bytes(pack(folder, files_of(folder)[0], "r1").data)
+    archive.write_bytes(pack(folder, files_of(folder).files, "r1").data)
     place = tmp_path / "releases/r1"
     unpack(archive, place)
     assert (place / "link.py").read_text() == "x = 1\n"
