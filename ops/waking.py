@@ -46,11 +46,16 @@ class Waking:
             self._waker.send(b"\0")
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until woken; return whether an end is asked for."""
-        if self.asked_by is None and select.select([self._woken], [], [], max(0.0, seconds))[0]:
+        """Wait so long, or until woken; return whether an end is asked for, which is at once."""
+        if self.asked_by is None:
+            self.rest(seconds)
+        return self.asked_by is not None
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or until woken, also once an end is asked for."""
+        if select.select([self._woken], [], [], max(0.0, seconds))[0]:
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)
-        return self.asked_by is not None
 
     @property
     def code(self) -> Exit:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from worker.manifest.nodes import TASK_DRAIN, TASK_STOP
 from worker.manifest.queue import Queue
 from worker.manifest.units import format_duration
 
@@ -63,6 +64,14 @@ def _cautions(queue: Queue) -> Iterator[Caution]:
             "drain_budget",
             f"tasks that still run {format_duration(queue.drain_budget)} after a drain began are "
             f"handed back and run again elsewhere (time_limit is {time_limit})",
+        )
+    if queue.runtime == "ecs" and min(queue.time_limit, queue.drain_budget) > TASK_DRAIN:
+        yield Caution(
+            "runtime",
+            f"ECS ends a task {format_duration(TASK_STOP)} after it is told to stop, whatever the "
+            "drain budget: at a deployment or an interruption what still runs after "
+            f"{format_duration(TASK_DRAIN)} is handed back and runs again elsewhere (time_limit is "
+            f"{time_limit}; the engine ends idle tasks alone)",
         )
     if queue.lease > _LONG_LEASE:
         yield Caution(

@@ -173,14 +173,21 @@ class Warden(threading.Thread):
         if self.plan.spot and engine is not None:
             engine.under_spot_deadline()
         if self.plan != before:
-            left = (
-                "" if self.plan.deadline is None else f", at most {self.plan.deadline - now:.0f} s"
-            )
-            logger.warning("%s: %s%s", self.plan.phase, order.reason, left)
+            logger.warning("%s: %s%s", self.plan.phase, order.reason, self._left(now))
         if self.plan.phase is Phase.DRAINING and before.phase is not Phase.DRAINING:
             signals.worker_shutting_down.send(
                 sender=self._consumer.hostname, sig=order.reason, how="Warm", exitcode=EX_OK
             )
+
+    def _left(self, now: float) -> str:
+        """Say how long a drain may last: an answer that nobody hears hides its messages."""
+        if self.plan.deadline is None:
+            return ""
+        engine, tasks = self.engine, f", at most {self.plan.deadline - now:.0f} s"
+        if engine is None or self.plan.spot or not engine.poller.open_polls:
+            return tasks
+        poll = engine.queue.poll.total_seconds()
+        return f"{tasks}; an open poll is heard out, at most {poll:.0f} s"
 
     def standing(self) -> Standing:
         """Return what the worker holds now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from ops.cli.node_agent import agent, ping
 from ops.cli.node_boot import boot
-from ops.cli.output import print_json, print_line, print_table, progress, say
+from ops.cli.output import print_json, print_line, progress, say
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
@@ -17,21 +18,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from ops.node.local import Worker
-
-
-_COLUMNS = (
-    "queue",
-    "pid",
-    "phase",
-    "health",
-    "busy",
-    "waiting",
-    "last poll",
-    "errors",
-    "lost",
-    "release",
-    "metrics",
-)
 
 
 class Within(click.ParamType["timedelta"]):
@@ -60,8 +46,20 @@ def _chosen(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group()
-def node() -> None:
-    """Ask and steer the worker on this node."""
+@click.pass_context
+def node(context: click.Context) -> None:
+    """Ask and steer the worker on this node.
+
+    What the environment does not say is taken from /etc/fleet/node.env, where `ops node boot` has
+    put it: on a node nothing is to be set by hand.
+    """
+    # A node whose file is broken is mended by another boot.
+    if context.invoked_subcommand == boot.name:
+        return
+    from ops.node.defaults import check_sockets, defaults  # noqa: PLC0415
+
+    os.environ.update(defaults())
+    check_sockets()
 
 
 node.add_command(agent)
@@ -76,13 +74,16 @@ def status(queue: str | None, pid: int | None, as_json: bool) -> int:
 
     Exits 3 if none is found, or one is unhealthy or does not answer.
     """
+    from ops.cli.node_status import show  # noqa: PLC0415
     from ops.node.local import status as ask  # noqa: PLC0415
 
     answers = [ask(worker) for worker in _workers(queue, pid)]
     if as_json:
         print_json({"workers": answers})
+    elif answers:
+        show(answers)
     else:
-        _print(answers)
+        say(_nobody(queue, pid))
     healthy = answers and all(
         answer["ok"] and answer.get("healthy") is not False for answer in answers
     )
@@ -180,77 +181,6 @@ def _wait(workers: list[Worker]) -> None:
             while worker.alive():
                 time.sleep(0.2)
     say(f"{len(workers)} left")
-
-
-def _print(answers: list[dict[str, Any]]) -> None:
-    if not answers:
-        say(_nobody(None, None))
-        return
-    print_table(
-        _COLUMNS,
-        [_row(answer) for answer in answers],
-    )
-    for answer in answers:
-        for ailment in answer.get("ailments", ()):
-            print_line(f"{answer['queue']} {answer['pid']}: unhealthy: {ailment}")
-    tasks = [(answer, task) for answer in answers for task in answer.get("tasks", ())]
-    if not tasks:
-        return
-    print_line("")
-    print_table(
-        ("task", "id", "running", "waited", "receives"),
-        [
-            (
-                task["task"],
-                task["id"],
-                _seconds(task["age_seconds"]),
-                _seconds(task["waited_seconds"]),
-                str(task["receives"]) + (" (lease lost)" if task["lease_lost"] else ""),
-            )
-            for _, task in tasks
-        ],
-    )
-
-
-def _row(answer: dict[str, Any]) -> tuple[str, ...]:
-    if not answer["ok"]:
-        return _padded(answer["queue"], str(answer["pid"]), answer["error"])
-    phase = answer["phase"]
-    if answer["deadline_in_seconds"] is not None:
-        phase += f" ({_seconds(answer['deadline_in_seconds'])} left)"
-    healthy: bool | None = answer.get("healthy")  # a worker of an older release does not say
-    health = "-" if healthy is None else "ok" if healthy else "bad"
-    if "slots" not in answer:
-        return _padded(answer["queue"], str(answer["pid"]), phase, health)
-    return (
-        answer["queue"],
-        str(answer["pid"]),
-        phase,
-        health,
-        f"{answer['busy']}/{answer['slots']}",
-        str(answer["buffered"]),
-        _ago(answer["last_poll_age_seconds"]),
-        str(answer["poll_errors"]),
-        str(answer["leases_lost"]),
-        answer["release"] or "-",
-        answer.get("metrics") or "-",
-    )
-
-
-def _padded(*cells: str) -> tuple[str, ...]:
-    return (*cells, *["-"] * (len(_COLUMNS) - len(cells)))
-
-
-def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{_seconds(seconds)} ago"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
 def _nobody(queue: str | None, pid: int | None) -> str:

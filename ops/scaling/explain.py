@@ -163,7 +163,17 @@ def _nodes(nodes: tuple[Node, ...], tick: QueueTick) -> str:
             ("booting", len(standing.booting) + standing.coming),
         )
         parts += [f"{count} {what}" for what, count in named if count]
-    return ", ".join(parts)
+    return ", ".join([*parts, *_polls(nodes, tick.snapshot.now)])
+
+
+def _polls(nodes: tuple[Node, ...], now: float) -> Iterator[str]:
+    """Yield how the nodes poll that have a slot for it: a full one waits for its tasks."""
+    free = [node for node in nodes if not node.paused and node.busy < node.slots]
+    polled = [node.polled for node in free if node.polled is not None]
+    if polled:
+        yield f"polls answered within {max(0.0, now - min(polled)):.0f} s"
+    if len(polled) < len(free):
+        yield f"no poll known of {len(free) - len(polled)}"
 
 
 def _count(number: int, what: str) -> str:

@@ -112,6 +112,8 @@ class Node:
     """Tasks it has begun since it joined; falls back to 0 only when it restarts."""
     longest_wait: float | None = None
     """The longest wait (sent to start) among the tasks it started since its word before."""
+    polled: float | None = None
+    """When a poll of its workers was last answered; None: none was yet, or it does not say."""
     claimed_at: float | None = None
     """When its termination was claimed; from then on it may be ended, and never runs again."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -42,6 +43,9 @@ INSTANCE: dict[str, Any] = {
     "rebalance": None,
 }
 
+#: An address for each machine, of one process of tests.
+ADDRESSES = (f"127.77.{os.getpid() % 200 + 1}.{number}" for number in itertools.count(1))
+
 #: Of a unit's program: `tell("READY=1")`, and `note("word")` appends to the unit's notes.
 PRELUDE = """
 import os, pathlib, signal, socket, subprocess, sys, time
@@ -54,6 +58,16 @@ def note(word):
 def wait():
     while True:
         signal.pause()
+"""
+READY = 'tell("READY=1")\nwait()'
+NOTIFY = ("Type=notify", "KillMode=mixed")
+#: A child of the program's, one that has left its session, and one that has lost its parent.
+FAMILY = """
+subprocess.Popen(["sleep", "3001"])
+subprocess.Popen(["sleep", "3002"], start_new_session=True)
+subprocess.run(["/bin/sh", "-c", "setsid sleep 3003 & setsid setsid sleep 3004 &"])
+tell("READY=1")
+wait()
 """
 
 
@@ -185,3 +199,20 @@ def machine(root: Path, address: str) -> Iterator[Node]:
         if node.process is not None:
             node.process.kill()
             node.gone()
+
+
+def family(node: Node) -> set[int]:
+    """The programs that FAMILY starts, once they all run."""
+
+    def sleepers() -> set[int]:
+        found = set()
+        for pid in node.look():
+            try:
+                if psutil.Process(pid).name() == "sleep":
+                    found.add(pid)
+            except psutil.NoSuchProcess:
+                pass
+        return found
+
+    wait_for(lambda: len(sleepers()) == 4, "a family of four")
+    return sleepers()

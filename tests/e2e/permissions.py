@@ -35,6 +35,11 @@ tasks = ["work.*", "celery.*"]
 
 [queues.next]
 tasks = ["next.*"]
+
+[queues.apart]
+tasks = ["apart.*"]
+runtime = "ecs"
+nodes = {{ image = "example.test/{NAME}:1", max = 2, boot = "10s" }}
 """
 
 #: Each task notes that it ended, in a file beside the application.

@@ -1,7 +1,7 @@
 """What a node has around it on EC2 or ECS: a metadata service and Auto Scaling's hooks, over HTTP.
 
 Both on one loopback port; what they answer is set by the test, what they were asked is kept. Auto
-Scaling's part is the four calls that an agent makes, strict about their parameters.
+Scaling's part is the three calls that an agent makes, strict about their parameters.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 TOKEN_HEADER = "X-aws-ec2-metadata-token"
+GROUP_TAG = "tags/instance/aws:autoscaling:groupName"
 CALLS = {
     "CompleteLifecycleAction": {
         "LifecycleHookName",
@@ -26,7 +27,6 @@ CALLS = {
     },
     "RecordLifecycleActionHeartbeat": {"LifecycleHookName", "AutoScalingGroupName", "InstanceId"},
     "SetInstanceHealth": {"InstanceId", "HealthStatus", "ShouldRespectGracePeriod"},
-    "DescribeAutoScalingInstances": {"InstanceIds.member.1"},
 }
 
 
@@ -36,8 +36,6 @@ class Machine:
 
     instance: str = "i-0abc0000000000001"
     group: str = "e2e-work"
-    tagged: bool = True
-    """Whether the instance's tags can be read through the metadata service."""
     waits: set[str] = field(default_factory=set)
     """The hooks in which the instance waits."""
     calls: list[dict[str, str]] = field(default_factory=list)
@@ -51,9 +49,7 @@ class Machine:
         self._spoken = threading.Event()
         self._tokens: set[str] = set()
         self.tokens_made = 0
-        self.metadata: dict[str, str] = {"instance-id": self.instance}
-        if self.tagged:
-            self.metadata["tags/instance/aws:autoscaling:groupName"] = self.group
+        self.metadata: dict[str, str] = {"instance-id": self.instance, GROUP_TAG: self.group}
 
     def __enter__(self) -> Self:
         machine = self
@@ -170,14 +166,7 @@ class Machine:
         else:
             if action == "CompleteLifecycleAction":
                 self.waits.remove(call["LifecycleHookName"])
-            instances = f"<member><InstanceId>{self.instance}</InstanceId><AutoScalingGroupName>"
-            instances += f"{self.group}</AutoScalingGroupName></member>"
-            told = f"<AutoScalingInstances>{instances}</AutoScalingInstances>"
-            _answer(
-                handler,
-                200,
-                f"<{action}Response><{action}Result>{told}</{action}Result></{action}Response>",
-            )
+            _answer(handler, 200, f"<{action}Response><{action}Result/></{action}Response>")
 
 
 def _refuse(handler: BaseHTTPRequestHandler, code: str, message: str) -> None:

@@ -58,6 +58,9 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         may.called("sqs:ChangeMessageVisibility", "NodeRole", f"{NAME}-next")
         may.called("sqs:ChangeMessageVisibility", "NodeRole", f"{NAME}-work")
         may.let_go()
+        # A new service begins with a task, which is one too many: nothing is sent there.
+        may.called("ecs:UpdateTaskProtection", "ScalingRole")
+        may.called("ecs:UpdateService", "ScalingRole")
         may.publish("next.ends", count=8)
         may.forward()
         may.called("sqs:SendMessage", "ForwarderRole", f"{NAME}-next")

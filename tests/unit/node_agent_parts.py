@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from ops.node.actions import Action, Say
 from ops.node.memory import Memory, Settings, fresh
@@ -11,12 +11,17 @@ from ops.node.seen import Seen
 from ops.node.sight import Kind, Lane, Looked, Noticed, Place, Result, Sight
 from ops.node.steps import steps
 from ops.registry.word import Heard
+from ops.scaling.model import Wanted
+
+T = TypeVar("T", bound=Action)
 
 WALL = 1_795_000_000.0
 PLACE = Place("i-1", Kind.INSTANCE, "media-video")
 SETTINGS = Settings("media", "video", slots=4, drain_budget_seconds=600, heartbeat_seconds=300)
 RUNNING = Seen(7, phase="running", slots=4, last_poll_age=1.0)
 OURS = "agent: the scaling engine asks for it"
+PAUSE = Heard(Wanted.PAUSE, "t1")
+CLAIMED = Heard(Wanted.END, "t1", claimed=True)
 
 
 def paused(**more: Any) -> Seen:
@@ -35,6 +40,8 @@ class World:
         self.held: str | None = None
         self.place: Place | None = PLACE
         self.target: str | None = "InService"
+        self.noticed = True
+        """Whether the metadata service has answered at all."""
         self.spot: tuple[bool, float | None] = (False, None)
         self.heard = Heard()
         self.dead: tuple[int, ...] = ()
@@ -51,7 +58,9 @@ class World:
             wall=WALL + self.now,
             place=self.place,
             looked=Looked(self.now, self.workers, self.dead, self.held),
-            noticed=Noticed(self.now, self.target, self.spot[1], self.spot[0]),
+            noticed=Noticed(self.now, self.target, self.spot[1], self.spot[0])
+            if self.noticed
+            else None,
             results=self._results,
             busy=self.busy,
         )
@@ -71,3 +80,15 @@ class World:
     def steps(self, count: int, seconds: float = 1.0) -> list[Action]:
         """Take some steps; return all that was done."""
         return [action for _ in range(count) for action in self.step(seconds)]
+
+
+def of(kind: type[T], actions: list[Action]) -> list[T]:
+    """Return the actions of a kind."""
+    return [action for action in actions if isinstance(action, kind)]
+
+
+def heard(world: World, heard: Heard) -> World:
+    """Have the world's agent hear this, and act on it once."""
+    world.heard = heard
+    world.steps(20)
+    return world

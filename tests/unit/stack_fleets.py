@@ -59,15 +59,6 @@ tasks = ["mail.*"]
 runtime = "ecs"
 nodes = {{ image = "{IMAGE}", on_demand_percent = 25, memory = "4GiB" }}
 """
-PREDICTIVE = {
-    "Mode": "ForecastAndScale",
-    "MetricSpecifications": [
-        {
-            "TargetValue": 12.5,
-            "PredefinedMetricPairSpecification": {"PredefinedMetricType": "ASGCPUUtilization"},
-        }
-    ],
-}
 
 
 def rich() -> Fleet:

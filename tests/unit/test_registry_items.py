@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ WORD = Word(
     started=(NOW - 5000.5, NOW - 3.25),
     recent=((NOW - 900, 0.0345), (NOW - 2, 123.4)),
     longest_wait=12.34,
+    polled=NOW - 3.5,
 )
 
 
@@ -61,9 +63,19 @@ def test_what_a_node_says_is_what_the_engine_reads() -> None:
                 started=(NOW - 5000.5, NOW - 3),  # whole seconds, long after the first
                 recent=((NOW - 900, 0.035), (NOW - 2, 123.0)),
                 longest_wait=12.3,
+                polled=NOW - 3.5,
             ),
         )
     }
+
+
+def test_a_word_of_an_older_agent_says_nothing_of_polls() -> None:
+    item = node()
+    del item["polled"]
+    (found,) = registered([item], NOW).nodes["video"]
+    assert found.polled is None
+    (found,) = registered([node(replace(WORD, polled=None))], NOW).nodes["video"]
+    assert found.polled is None
 
 
 times = st.lists(st.floats(0, 43_200), max_size=70).map(lambda ages: [NOW - age for age in ages])
@@ -106,6 +118,8 @@ def test_every_word_is_readable_and_no_more_than_it_may_be(
         ({"recent": text("1795000000 5")}, "recent: expected a number, got ''"),
         ({"claimed_at": text("soon")}, "claimed_at: expected a number, got {'S': 'soon'}"),
         ({"group": whole(1)}, "group: expected a text, got {'N': '1'}"),
+        ({"polled": text("now")}, "polled: expected a number, got {'S': 'now'}"),
+        ({"polled": whole(-1)}, "polled: expected 0 to 4.10244e+09, got '-1'"),
     ],
 )
 def test_a_node_that_cannot_be_read_is_told_by_name(wrong: dict[str, Any], why: str) -> None:

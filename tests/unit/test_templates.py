@@ -160,7 +160,6 @@ def test_what_holds_data_is_encrypted_and_says_what_becomes_of_it(plan: StackPla
 
 
 UNTAGGED = {
-    "AWS::AutoScaling::ScalingPolicy",
     "AWS::AutoScaling::ScheduledAction",
     "AWS::AutoScaling::WarmPool",
     "AWS::Events::Rule",  # its CloudFormation type takes tags by the stack's alone
@@ -223,6 +222,7 @@ def test_a_worker_may_do_what_the_list_says_and_nothing_else() -> None:
             [f"{group}media-mail"],
         ),
         "Releases": (["s3:GetObject"], ["arn:aws:s3:::media-shared-ArtifactBucket/releases/*"]),
+        "ReleasesAbsent": (["s3:ListBucket"], ["arn:aws:s3:::media-shared-ArtifactBucket"]),
         "SsmAgent": (
             [
                 "ssm:UpdateInstanceInformation",
@@ -251,8 +251,9 @@ def test_the_registry_is_reached_under_the_fleets_own_key_alone() -> None:
 
 
 def test_the_engine_touches_services_only_where_there_are_some() -> None:
-    assert "Services" in statements(shared_resources(rich()), "ScalingRole")
-    assert "Services" not in statements(shared_resources(plain()), "ScalingRole")
+    names = {"Services", "ServiceTasks", "ServiceTasksListed"}
+    assert names <= set(statements(shared_resources(rich()), "ScalingRole"))
+    assert names.isdisjoint(statements(shared_resources(plain()), "ScalingRole"))
 
 
 def test_a_node_is_asked_three_things_and_nothing_else() -> None:
