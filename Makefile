@@ -17,8 +17,8 @@ help:
 	@echo "make lock    renew requirements/dev.lock from pyproject.toml"
 
 $(READY): requirements/dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
-	  f"make: python: expected 3.11 or later, found {sys.version.split()[0]} ($(PYTHON)): set PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11, 4) else \
+	  f"make: python: expected 3.11.4 or later, found {sys.version.split()[0]} ($(PYTHON)): set PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) -m venv failed: install the venv module of this Python (Debian: python3-venv)" >&2; exit 1; }
 	@echo "installing into $(VENV) (a minute, the first time)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock

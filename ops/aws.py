@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ops.errors import Exit, OpsError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.loaders import Loader
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
     from worker.fleet import Fleet
@@ -212,6 +215,12 @@ def ecs(fleet: Fleet, env: Mapping[str, str] = os.environ) -> ECSClient:
     return client
 
 
+def ssm(fleet: Fleet, env: Mapping[str, str] = os.environ) -> SSMClient:
+    """Return a client of Systems Manager, as `sqs` does of SQS."""
+    client: SSMClient = _client("ssm", fleet, env)
+    return client
+
+
 def unattended(
     service: str,
     fleet: Fleet,
@@ -306,11 +315,16 @@ def _endpoints(service: str) -> str:
 
 
 def _session(fleet: Fleet, env: Mapping[str, str]) -> Session:
+    import botocore.session  # noqa: PLC0415
     from boto3.session import Session  # noqa: PLC0415
 
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _models(core.get_config_variable("data_path")))
     # boto3 reads AWS_DEFAULT_REGION and the profile's region, but not AWS_REGION, which every
     # other SDK and Lambda use.
-    session = Session(region_name=fleet.region or env.get("AWS_REGION") or None)
+    session = Session(
+        region_name=fleet.region or env.get("AWS_REGION") or None, botocore_session=core
+    )
     if session.region_name is None:
         raise OpsError(
             f"{fleet.path}: region: expected an AWS region, got none: "
@@ -318,6 +332,15 @@ def _session(fleet: Fleet, env: Mapping[str, str]) -> Session:
             Exit.USAGE,
         )
     return session
+
+
+@cache
+def _models(places: str | None) -> Loader:
+    """Return what reads the services' models, and keeps them: most of a client's making is that."""
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    loader: Loader = create_loader(places)
+    return loader
 
 
 def _line(doing: str, what: str, remedy: str) -> str:

@@ -11,6 +11,7 @@ test.
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
 import threading
@@ -27,6 +28,7 @@ Kind = Literal[
     "status",  # a bare HTTP status without a body; nothing is carried out
     "silent",  # read and never answered, until cleared; nothing is carried out
     "slow",  # carried out after `seconds`
+    "late",  # a query's: answered at once as if carried out, and carried out once it is cleared
     "lost",  # carried out; the connection is closed before the answer
     "cut",  # carried out; the connection is closed in the middle of the answer
 ]
@@ -248,6 +250,12 @@ class _Handler(BaseHTTPRequestHandler):
             case "slow":
                 struck.cleared.wait(fault.seconds)
                 self._answer(*self._forward(body))
+            case "late":
+                text = f"<{call.action}Response><{call.action}Result/></{call.action}Response>"
+                # The connection goes on meanwhile, with requests of its own.
+                late = (struck, copy.copy(self), body)
+                threading.Thread(target=_forward_late, args=late, daemon=True).start()
+                self._answer(200, {"Content-Type": "text/xml"}, text.encode())
             case "lost":
                 self._forward(body)
                 self.close_connection = True
@@ -275,6 +283,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
+
+
+def _forward_late(struck: _Set, handler: _Handler, body: bytes) -> None:
+    struck.cleared.wait()
+    handler._forward(body)
 
 
 def action_of(target: str, path: str, body: bytes) -> str:

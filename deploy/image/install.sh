@@ -54,6 +54,8 @@ pip install --no-deps --no-build-isolation --force-reinstall .
 pip check || fail "what is installed does not go together: lock it anew"
 "$home/python/bin/python" -m compileall -q "$home/python/lib" || true
 
+# What this machine was told if it was a node itself: an image of it would be that one again.
+rm -f "$root"/etc/fleet/*.env "$units/multi-user.target.wants/fleet-boot.service"
 install -m 644 deploy/systemd/fleet-agent.service deploy/systemd/fleet-boot.service \
   deploy/systemd/fleet-worker@.service "$units/"
 

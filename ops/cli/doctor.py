@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ops.cli.context import json_option
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, print_line, progress, say
 from ops.errors import Exit, OpsError
 
@@ -47,7 +48,7 @@ def doctor(app: str | None, propose: Path | None, offline: bool, rules: bool, as
 
     if propose is not None and propose.exists():
         raise OpsError(_exists(propose), Exit.USAGE)
-    examined = examine(app, offline=offline, progress=progress)
+    examined = examine(app, offline=offline, progress=progress, waiting=waiting)
     findings = judge(examined.snapshot)
     if as_json:
         print_json(_as_data(examined, findings))

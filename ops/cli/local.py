@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.output import print_json, print_line, progress, say
+from ops.cli.counting import waiting
+from ops.cli.local_logs import logs
+from ops.cli.local_place import folder_of, found
+from ops.cli.output import print_json, print_line, say
 from ops.errors import Exit, OpsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ops.local.running import Running
 
 
 class Seconds(click.ParamType["float"]):
@@ -37,26 +35,15 @@ class Seconds(click.ParamType["float"]):
             self.fail(str(error), param, ctx)
 
 
-def _folder(ops: Ops) -> Path:
-    from ops.local.running import folder_of  # noqa: PLC0415
-    from worker.manifest.reading import DEFAULT_MANIFEST, MANIFEST_VARIABLE  # noqa: PLC0415
-
-    named = ops.path or Path(os.environ.get(MANIFEST_VARIABLE) or DEFAULT_MANIFEST)
-    return folder_of(named)
-
-
-def _found(ops: Ops) -> Running:
-    from ops.local.running import found  # noqa: PLC0415
-
-    return found(_folder(ops))
-
-
 @click.group()
 def local() -> None:
     """Run the whole fleet on this machine, against an AWS of its own.
 
     Its state is in .fleet-local beside the manifest, or in the folder that FLEET_LOCAL_DIR names.
     """
+
+
+local.add_command(logs)
 
 
 @local.command()
@@ -94,9 +81,10 @@ def up(  # noqa: PLR0917
     from ops.local.starting import start  # noqa: PLC0415
 
     image = fleet.aws.image
-    with progress("starting", 2) as step:
+    now = [""]
+    with waiting("starting", lambda: now[-1]):
         running = start(
-            _folder(chosen),
+            folder_of(chosen),
             fleet=fleet.name,
             manifest=Path(fleet.path),
             region=_region(fleet.region),
@@ -104,10 +92,10 @@ def up(  # noqa: PLR0917
             boot_seconds=boot,
             port=port,
             options=["--minute", str(minute), *(["--short-hooks"] if short_hooks else [])],
-            step=step,
+            step=now.append,
         )
     if as_json:
-        print_json({"url": running.url, "pid": running.pid, "folder": str(_folder(chosen))})
+        print_json({"url": running.url, "pid": running.pid, "folder": str(folder_of(chosen))})
     else:
         print_line(f"{running.fleet}: up at {running.url} (process {running.pid})")
     say("ops local run -- COMMAND runs a command there; ops local down ends it")
@@ -119,14 +107,15 @@ def up(  # noqa: PLR0917
 @pass_ops
 def down(ops: Ops, as_json: bool) -> int:
     """End every process of the local fleet; its logs stay. Does nothing where none is up."""
-    from ops.local.starting import stop  # noqa: PLC0415
+    from ops.local.starting import processes, stop  # noqa: PLC0415
 
-    with progress("ending", 1) as step:
-        count = stop(_folder(ops), step)
+    now = [""]
+    with waiting("ending", lambda: now[-1]):
+        count = stop(folder_of(ops), now.append)
     if as_json:
         print_json({"ended": count})
     else:
-        print_line(f"{count} processes ended" if count else "nothing was up")
+        print_line(f"{processes(count)} ended" if count else "nothing was up")
     return Exit.DONE
 
 
@@ -137,7 +126,7 @@ def env(ops: Ops, as_json: bool) -> int:
     """Print the lines that lead a shell's commands to the local AWS: eval "$(ops local env)"."""
     from ops.local.environ import environment, lines  # noqa: PLC0415
 
-    running = _found(ops)
+    running = found(ops)
     if as_json:
         print_json(environment(running, {}))
     else:
@@ -147,16 +136,23 @@ def env(ops: Ops, as_json: bool) -> int:
 
 
 @local.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--node",
+    help="As on this node, by any part of its id: ops local run --node ID -- ops node ping.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_ops
-def run(ops: Ops, command: tuple[str, ...]) -> int:
+def run(ops: Ops, node: str | None, command: tuple[str, ...]) -> int:
     """Run a command against the local AWS, with this one's exit code: ops local run -- COMMAND."""
-    from ops.local.environ import environment  # noqa: PLC0415
+    from ops.local.environ import environment, on_node  # noqa: PLC0415
+    from ops.local.tail import node_folder  # noqa: PLC0415
 
-    running = _found(ops)
+    env = environment(found(ops))
+    if node is not None:
+        env = on_node(node_folder(folder_of(ops), node), env)
     sys.stdout.flush()
     try:
-        os.execvpe(command[0], command, environment(running))  # noqa: S606  # its user's own
+        os.execvpe(command[0], command, env)  # noqa: S606  # its user's own
     except OSError as error:
         raise OpsError(
             f"{command[0]}: expected a program, found {error.strerror}: name one in PATH",
@@ -168,52 +164,21 @@ def run(ops: Ops, command: tuple[str, ...]) -> int:
 @json_option
 @pass_ops
 def status(ops: Ops, as_json: bool) -> int:
-    """Show the local fleet's queues, groups, nodes and tasks. Exits 3 where none is up."""
+    """Show the local fleet's queues, groups, nodes and tasks.
+
+    Exits 3 where none is up, and where something is not known, which is shown as ?.
+    """
     from ops.cli.local_status import show  # noqa: PLC0415
     from ops.local.look import look  # noqa: PLC0415
 
-    found = look(_found(ops))
+    seen = look(found(ops))
     if as_json:
-        print_json(found.json())
+        print_json(seen.json())
     else:
-        show(found)
-    return Exit.DONE
-
-
-@local.command()
-@click.argument("node")
-@click.option("--unit", help="Only this unit's or container's: agent, worker, user-data, machine.")
-@click.option("--follow", is_flag=True, help="Go on with what is written, until the node ends.")
-@pass_ops
-def logs(ops: Ops, node: str, unit: str | None, follow: bool) -> int:
-    """Show the logs of NODE, or of the local AWS itself (aws).
-
-    NODE is the id of an instance or of a task, or an end of it.
-    """
-    from ops.local import tail  # noqa: PLC0415
-    from ops.local.running import LOG  # noqa: PLC0415
-
-    folder = _folder(ops)
-    if node == "aws":
-        own = folder / LOG
-        if not own.exists():
-            raise OpsError(f"{own}: expected a log, found none: ops local up")
-        _show(tail.follow(lambda: [own], None) if follow else tail.read([own]), headed=False)
-        return Exit.DONE
-    place = tail.node_folder(folder, node)
-    found = tail.logs(place, unit)
-    pieces = tail.follow(lambda: tail.logs(place, unit), place) if follow else tail.read(found)
-    _show(pieces, headed=follow or len(found) != 1)
-    return Exit.DONE
-
-
-def _show(pieces: Iterator[tuple[Path, str]], *, headed: bool) -> None:
-    last: Path | None = None
-    for path, piece in pieces:
-        if headed and path != last:
-            click.echo(f"==> {path.stem} <==")
-        last = path
-        click.echo(piece, nl=False)
+        show(seen)
+    for trouble in seen.troubles:
+        say(trouble)
+    return Exit.DRIFTED if seen.troubles else Exit.DONE
 
 
 def _region(manifest: str | None) -> str:

@@ -111,15 +111,20 @@ def resume(queue: str | None, pid: int | None, as_json: bool) -> int:
     """Receive again after a pause.
 
     Where an agent looks after the node it is taken back from the scaling engine first. A node whose
-    end is claimed stays paused, as does one whose agent or registry does not answer.
+    end is claimed stays paused, as does one whose agent or registry does not answer. Returns when
+    the agent has seen it too: `ops node ping` says so from then on.
     """
-    from ops.node.holding import let_go, take_back  # noqa: PLC0415
+    from ops.node.holding import await_resumed, let_go, take_back  # noqa: PLC0415
 
     workers = _workers(queue, pid)
     take_back(workers)
     if pid is None:
         let_go(workers)
-    return _order("resume", queue, pid, as_json)
+    code = _order("resume", queue, pid, as_json)
+    if code == Exit.DONE:
+        for line in await_resumed(_workers(queue, pid), whole=pid is None):
+            say(line)
+    return code
 
 
 @node.command()

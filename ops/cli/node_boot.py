@@ -36,7 +36,7 @@ def boot(fleet: str, queue: str, bucket: str, region: str, patience: timedelta) 
     root = Path(os.environ.get("FLEET_ROOT", "/"))
     pointer = bring_up(
         Boot(fleet, queue, region, bucket, root),
-        s3_in(region),
+        lambda: s3_in(region),
         patience_seconds=patience.total_seconds(),
         say=say,
     )

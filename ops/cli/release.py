@@ -75,7 +75,8 @@ def put(  # noqa: PLR0917
     megabytes = f"{len(artifact.data) / 1e6:.1f} MB"
     with waiting("release", lambda: f"S3 to take {megabytes}"):
         fresh = put_artifact(s3, bucket, artifact)
-        make_current(s3, bucket, Pointer.to(artifact.release, artifact.sha256))
+        pointer = Pointer.to(artifact.release, artifact.sha256, _queues(place))
+        make_current(s3, bucket, pointer)
     if as_json:
         print_json(
             {
@@ -117,6 +118,16 @@ def show(ops: Ops, as_json: bool) -> int:
         say(f"s3://{bucket}: no release yet: ops release put")
         return Exit.DRIFTED
     return Exit.DONE
+
+
+def _queues(place: Path) -> tuple[str, ...] | None:
+    """Return the queues that the release's nodes will know; None where its manifest is none."""
+    from worker.fleet import ManifestError, load  # noqa: PLC0415
+
+    try:
+        return tuple(load(place / "fleet.toml").queues)
+    except ManifestError:
+        return None
 
 
 def _bucket(fleet: Fleet) -> tuple[S3Client, str]:

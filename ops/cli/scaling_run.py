@@ -101,7 +101,7 @@ def plan(ops: Ops, queue_name: str | None, as_json: bool) -> int:
     """
     import time  # noqa: PLC0415
 
-    from ops.scaling.explain import overview, unknown  # noqa: PLC0415
+    from ops.scaling.explain import nothing_there, overview, unknown  # noqa: PLC0415
     from ops.scaling.looking import look  # noqa: PLC0415
     from ops.scaling.starting import TICK_SECONDS, parts_of  # noqa: PLC0415
 
@@ -109,9 +109,16 @@ def plan(ops: Ops, queue_name: str | None, as_json: bool) -> int:
     queues = () if queue_name is None else (queue_of(fleet, queue_name).name,)
     with parts_of(fleet, queues) as parts, waiting("plan", parts.signals.waiting_for):
         ticked = look(parts, round(time.time(), 3), TICK_SECONDS)
+    shown = list(ticked.queues.values())
+    if not as_json and shown and nothing_there(shown):
+        raise OpsError(
+            f"fleet {fleet.name}: expected its queues and groups, found none of them: "
+            "ops stack apply --yes (who has no stacks: ops queues apply --yes, ops stores apply "
+            "--yes)",
+            Exit.DRIFTED,
+        )
     for trouble in ticked.troubles:
         say(trouble)
-    shown = list(ticked.queues.values())
     if as_json:
         print_json({"fleet": fleet.name, "queues": [overview(tick).as_data() for tick in shown]})
     else:

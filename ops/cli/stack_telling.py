@@ -11,7 +11,7 @@ from ops.cli.output import print_json, print_table, say
 from ops.errors import Exit, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ops.cli.plans import Row
     from ops.stack.applied import Applied
@@ -28,8 +28,18 @@ _VALUE_CHARACTERS: Final = 40
 _GAP: Final = " ... "
 
 
-def show(found: Stacks, proposals: Mapping[str, Proposal], *, as_json: bool) -> None:
-    """Show a plan: the changes on stdout, what goes with them on stderr."""
+def show(
+    found: Stacks,
+    proposals: Mapping[str, Proposal],
+    *,
+    as_json: bool,
+    replaced: Collection[str] = (),
+) -> None:
+    """Show a plan: the changes on stdout, what goes with them on stderr.
+
+    `replaced` are names of what is to lose its data.
+    """
+    from ops.stack.losing import losses  # noqa: PLC0415
     from ops.stack.states import is_there  # noqa: PLC0415
     from ops.stack.windows import notes  # noqa: PLC0415
 
@@ -37,7 +47,7 @@ def show(found: Stacks, proposals: Mapping[str, Proposal], *, as_json: bool) -> 
         change.row(name) for name, one in proposals.items() for change in one.changes
     ]
     left_over = found.left_over()
-    told = list(notes(found.fleet, found.queues))
+    told = [*notes(found.fleet, found.queues), *_kept(found)]
     if as_json:
         busy = [{"stack": name, "status": status} for name, status in found.busy.items()]
         print_json(
@@ -53,6 +63,8 @@ def show(found: Stacks, proposals: Mapping[str, Proposal], *, as_json: bool) -> 
         print_rows(_COLUMNS, rows, _PLAN_CHARACTERS)
     for note in told:
         say(note)
+    for loss in losses(proposals.values(), replaced):
+        say(loss.in_words())
     for queue in left_over:
         say(f"{queue}: has a stack and is no longer in the manifest: ops stack destroy {queue}")
     if found.is_behind:
@@ -72,6 +84,15 @@ def show(found: Stacks, proposals: Mapping[str, Proposal], *, as_json: bool) -> 
         there = is_there(found.there.status(name))
         how = "does not export yet what they import" if there else "is not there yet"
         say(f"{name} {how}: what the queues' stacks would create is read off them")
+
+
+def _kept(found: Stacks) -> Iterator[str]:
+    if found.shared is not None and found.account.cluster_users:
+        users = ", ".join(found.account.cluster_users)
+        yield (
+            f"{found.shared.name}: the cluster stays while {users} imports it: it goes with the "
+            "ops stack apply after that has changed or is deleted"
+        )
 
 
 def waits(found: Stacks, proposals: Mapping[str, Proposal]) -> int:
@@ -122,7 +143,7 @@ def still(drifts: Iterable[Drift]) -> int:
         place = f"{one.resource}.{one.place}" if one.place else one.resource
         wanted, found = (shortened(each, _VALUE_CHARACTERS) for each in (one.wanted, one.found))
         what = f"expected {wanted}, found {found}" if one.place else "it was deleted"
-        say(f"{one.stack}: {place}: CloudFormation did not put it back: {what}: do it by hand")
+        say(f"{one.stack}: {place}: it was not put back: {what}: run it again, or do it by hand")
     return code
 
 

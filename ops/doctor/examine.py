@@ -19,6 +19,7 @@ from ops.doctor.stores import Stores
 from ops.errors import OpsError
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
+Waiting = Callable[[str, Callable[[], str]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,20 @@ class Examined:
 
 
 def examine(
-    asked: str | None, *, offline: bool, progress: Progress, env: Mapping[str, str] = os.environ
+    asked: str | None,
+    *,
+    offline: bool,
+    progress: Progress,
+    waiting: Waiting,
+    env: Mapping[str, str] = os.environ,
 ) -> Examined:
     """Read the application that `--app` names, its code and, unless `offline`, its account.
 
     Raises OpsError where the application cannot be loaded. An account that cannot be read is
     no error: it is not looked at, and that is said.
     """
-    with progress("loading", 1) as step:
-        step("the application")
+    module = (asked or "celeryconfig").partition(":")[0]
+    with waiting("doctor", lambda: f"the import of {module}"):
         application = ask(asked)
     folder = Path.cwd().resolve()
     files, not_looked = find([Path(root) for root in application.roots])

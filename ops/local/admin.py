@@ -57,7 +57,8 @@ class Admin:
             try:
                 status, answer = HTTPStatus.OK, self._answer(path, environ)
             except Refused as refused:
-                status, answer = refused.status, {"message": refused.message}
+                place = "" if refused.message.startswith(path) else f"{path}: "
+                status, answer = refused.status, {"message": f"{place}{refused.message}"}
             body = json.dumps(answer).encode()
             start_response(
                 f"{status.value} {status.phrase}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from ops.local.aws import local_environment
 from ops.local.running import Running
@@ -18,6 +19,12 @@ def environment(running: Running, environ: Mapping[str, str] = os.environ) -> di
         "AWS_DEFAULT_REGION": running.region,
         "FLEET_MANIFEST": running.manifest,
     }
+
+
+def on_node(node: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Return a command's environment `env` as on the node of a folder, with the node's manifest."""
+    known = {name: value for name, value in env.items() if not name.startswith("FLEET_")}
+    return {**known, "FLEET_ROOT": str(node)}
 
 
 def lines(running: Running, environ: Mapping[str, str] = os.environ) -> list[str]:

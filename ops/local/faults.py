@@ -127,18 +127,18 @@ class Faults:
 def _fault(body: Any) -> Fault:
     if not isinstance(body, dict) or set(body) - _NAMES:
         raise Refused(f"expected an object of {', '.join(sorted(_NAMES))}, got {body!r}")
-    for name, kinds in (
-        ("service", str),
-        ("operation", str),
-        ("role", str),
-        ("code", str),
-        ("status", int),
-        ("times", int),
-        ("share", int | float),
-        ("delay_seconds", int | float),
+    for name, kinds, called in (
+        ("service", str, "a text"),
+        ("operation", str, "a text"),
+        ("role", str, "a text"),
+        ("code", str, "a text"),
+        ("status", int, "a whole number"),
+        ("times", int, "a whole number"),
+        ("share", int | float, "a number"),
+        ("delay_seconds", int | float, "a number"),
     ):
         if name in body and (isinstance(body[name], bool) or not isinstance(body[name], kinds)):
-            raise Refused(f"{name}: expected {kinds}, got {body[name]!r}")
+            raise Refused(f"{name}: expected {called}, got {body[name]!r}")
     fault = Fault(**body)
     if not 400 <= fault.status <= 599:
         raise Refused(f"status: expected 400 to 599, got {fault.status}")

@@ -6,13 +6,17 @@ import json
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ops.errors import OpsError
 from ops.local.machine.client import Unreachable, ask
 from ops.local.running import Running
+
+_Answer = TypeVar("_Answer")
 
 _ANSWER_SECONDS: Final = 10.0
 _MACHINE_SECONDS: Final = 2.0
@@ -21,12 +25,14 @@ _PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue by its name on SQS, with SQS's approximate counts of messages."""
+    """A queue by its name on SQS, with SQS's approximate counts of messages, None where it does not
+    say.
+    """
 
     name: str
-    waiting: int
-    in_flight: int
-    delayed: int
+    waiting: int | None
+    in_flight: int | None
+    delayed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Node:
     """An instance. `machine` is booting, running, stopping or stopped, None where it is silent;
-    `units` are its units' states by name, and `pids` all its processes.
+    `user_data_exit` is what its user data has ended with; `units` are its units' states by name,
+    and `pids` all its processes.
     """
 
     id: str
@@ -54,6 +61,7 @@ class Node:
     pid: int | None
     machine: str | None
     user_data: str | None
+    user_data_exit: int | None
     units: dict[str, str] | None
     pids: list[int]
 
@@ -76,13 +84,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A local fleet as it is."""
+    """A local fleet as it is. `queues` and `groups` are None where AWS does not say, for what is in
+    `troubles`.
+    """
 
     running: Running
-    queues: list[Queue]
-    groups: list[Group]
+    queues: list[Queue] | None
+    groups: list[Group] | None
     nodes: list[Node]
     tasks: list[Task]
+    troubles: list[str]
 
     def json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -92,20 +103,32 @@ class Status:
             "fleet": self.running.fleet,
             "region": self.running.region,
             "manifest": self.running.manifest,
-            "queues": [asdict(each) for each in self.queues],
-            "groups": [asdict(each) for each in self.groups],
+            "queues": None if self.queues is None else [asdict(each) for each in self.queues],
+            "groups": None if self.groups is None else [asdict(each) for each in self.groups],
             "nodes": [asdict(each) for each in self.nodes],
             "tasks": [asdict(each) for each in self.tasks],
+            "troubles": self.troubles,
         }
 
 
 def look(running: Running) -> Status:
-    """Look at all of a local fleet. Raises OpsError where its AWS does not answer."""
+    """Look at all of a local fleet. Raises OpsError where its AWS does not answer at all."""
+    troubles: list[str] = []
+    instances, services = nodes(running), tasks(running)
+    queues = _known(lambda: _queues(running, troubles), "the queues", troubles)
+    groups = _known(lambda: _groups(running), "the groups", troubles)
+    return Status(running, queues, groups, instances, services, troubles)
+
+
+def _known(ask: Callable[[], _Answer], what: str, troubles: list[str]) -> _Answer | None:
     from ops.aws import aws_errors  # noqa: PLC0415
 
-    with aws_errors("looking at the local AWS"):
-        queues, groups = _queues(running), _groups(running)
-    return Status(running, queues, groups, nodes(running), tasks(running))
+    try:
+        with aws_errors(f"looking at {what}"):
+            return ask()
+    except OpsError as error:
+        troubles.append(str(error))
+        return None
 
 
 def nodes(running: Running) -> list[Node]:
@@ -150,7 +173,7 @@ def _node(told: dict[str, Any]) -> Node:
     except Unreachable:
         rests = told["state"] == "Warmed:Stopped"
         machine = {"state": "stopped", "units": {}} if rests else {}
-    units = machine.get("units")
+    units, user_data = machine.get("units"), machine.get("user_data") or {}
     pids = {pid for unit in (units or {}).values() for pid in unit.get("pids", ())}
     if told["pid"] is not None:
         pids.add(told["pid"])
@@ -162,7 +185,8 @@ def _node(told: dict[str, Any]) -> Node:
         told["address"],
         told["pid"],
         machine.get("state"),
-        (machine.get("user_data") or {}).get("state"),
+        user_data.get("state"),
+        user_data.get("exit"),
         None if units is None else {name: unit["active"] for name, unit in units.items()},
         sorted(pids),
     )
@@ -180,21 +204,23 @@ def _client(running: Running, service: Any) -> Any:
     )
 
 
-def _queues(running: Running) -> list[Queue]:
+def _queues(running: Running, troubles: list[str]) -> list[Queue]:
     sqs = _client(running, "sqs")
     found = []
     for page in sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{running.fleet}-"):
         for url in page.get("QueueUrls", ()):
-            counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-            found.append(
-                Queue(
-                    url.rpartition("/")[2],
-                    int(counts["ApproximateNumberOfMessages"]),
-                    int(counts["ApproximateNumberOfMessagesNotVisible"]),
-                    int(counts["ApproximateNumberOfMessagesDelayed"]),
-                )
-            )
+            name = url.rpartition("/")[2]
+            counts = _known(partial(_counts, sqs, url), name, troubles)
+            found.append(Queue(name, *(counts or (None, None, None))))
     return sorted(found, key=lambda queue: queue.name)
+
+
+def _counts(sqs: Any, url: str) -> tuple[int, int, int]:
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    waiting, in_flight, delayed = (
+        int(told[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed")
+    )
+    return waiting, in_flight, delayed
 
 
 def _groups(running: Running) -> list[Group]:

@@ -94,6 +94,38 @@ def began(pid: int) -> int | None:
 
 
 @contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what a folder or its disk does not allow into OpsError."""
+    try:
+        yield
+    except OSError as error:
+        raise OpsError(
+            f"{error.filename or folder}: expected to write a local fleet's files, found "
+            f"{error.strerror or error}: make room there, or name another folder with "
+            f"{FOLDER_VARIABLE}"
+        ) from error
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a local fleet. Raises OpsError where there cannot be one, or others' files
+    are in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = "a file" if isinstance(error, FileExistsError) else error.strerror
+        raise OpsError(
+            f"{folder}: expected a folder that is there or can be made, found {found}: name "
+            f"another with {FOLDER_VARIABLE}"
+        ) from error
+    if not (folder / _LOCK).exists() and any(folder.iterdir()):
+        raise OpsError(
+            f"{folder}: expected a new folder, an empty one or an earlier local fleet's, found "
+            f"other files in it: name another with {FOLDER_VARIABLE}"
+        )
+
+
+@contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep others from starting or ending what is in a folder. Raises OpsError, OSError."""
     with (folder / _LOCK).open("w") as lock:

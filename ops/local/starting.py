@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,17 @@ from ops.errors import OpsError
 from ops.local.aws import local_environment
 from ops.local.machine.processes import below, kill, table
 from ops.local.process import Child, address
-from ops.local.running import LOG, Running, alone, began, forget, read, write
+from ops.local.running import (
+    LOG,
+    Running,
+    alone,
+    began,
+    forget,
+    prepare,
+    read,
+    usable,
+    write,
+)
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PREVIOUS: Final = "previous"
@@ -44,54 +54,81 @@ def start(
 ) -> Running:
     """Start the local AWS of a folder, and put there what an account has.
 
-    `image` names the parameter that holds the nodes' image. Where it fails or is interrupted,
-    nothing is left running. Raises OpsError.
+    `image` names the parameter that holds the nodes' image; `step` is told what is waited for.
+    Where it fails or is interrupted, nothing is left running. Call it from the main thread. Raises
+    OpsError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder):
-        before = read(folder)
-        if before is not None and before.alive():
-            raise OpsError(
-                f"{folder}: a local fleet is up already (process {before.pid}, {before.url}): "
-                "ops local down ends it"
-            )
-        _put_aside(folder)
-        step("the local AWS")
-        holds = ["--manifest", str(manifest.absolute())]
-        child = _server(folder, boot_seconds, port, [*holds, *options])
-        try:
-            url = address(child, lambda: None)
-            step("its account")
-            _furnish(url, region, image)
-            ticks = began(child.pid)
-            if ticks is None:
-                raise OpsError(f"local AWS: it ended: {child.last_line()}: see {folder / LOG}")
-            running = Running(child.pid, ticks, url, fleet, str(manifest.absolute()), region)
-            write(folder, running)
-            if child.process.stdout is not None:
-                child.process.stdout.close()
-        except BaseException:
-            forget(folder)
-            _end(folder, child.pid)
-            child.end()
-            raise
-        return running
+    with usable(folder):
+        prepare(folder)
+        with alone(folder):
+            before = read(folder)
+            if before is not None and before.alive():
+                raise OpsError(
+                    f"{folder}: a local fleet is up already (process {before.pid}, {before.url}): "
+                    "ops local down ends it"
+                )
+            step("the last run's files to be put aside")
+            _put_aside(folder)
+            step("the local AWS to start")
+            holds = ["--manifest", str(manifest.absolute()), *options]
+            child = None
+            try:
+                with _held_back():
+                    child = _server(folder, boot_seconds, port, holds)
+                url = address(child, lambda: None)
+                step("its account")
+                _furnish(url, region, image)
+                ticks = began(child.pid)
+                if ticks is None:
+                    raise OpsError(f"local AWS: it ended: {child.last_line()}: see {folder / LOG}")
+                running = Running(child.pid, ticks, url, fleet, str(manifest.absolute()), region)
+                write(folder, running)
+                if child.process.stdout is not None:
+                    child.process.stdout.close()
+            except BaseException:
+                # It has nothing below it yet, and would not hear of its end before it has begun.
+                if child is not None:
+                    child.end()
+                forget(folder)
+                raise
+            return running
 
 
 def stop(folder: Path, step: Callable[[str], None]) -> int:
     """End all processes of a folder's local fleet, and return how many there were.
 
-    Raises OpsError where one of them cannot be ended.
+    `step` is told what is waited for. Raises OpsError where one of them cannot be ended.
     """
     if not folder.is_dir():
         return 0
-    with alone(folder):
+    with usable(folder), alone(folder):
         running = read(folder)
         alive = running is not None and running.alive()
-        step("its processes")
-        count = _end(folder, running.pid if running is not None and alive else None)
+        server = running.pid if running is not None and alive else None
+        ours = _ours(folder, server)
+        if ours:
+            step(f"the end of {processes(len(ours))}, its nodes' first")
+        count = _end(folder, server, ours)
         forget(folder)
         return count
+
+
+def processes(count: int) -> str:
+    """Return a number of processes in words."""
+    return "1 process" if count == 1 else f"{count} processes"
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Hold a Ctrl-C back until what it would interrupt can be ended by it."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _put_aside(folder: Path) -> None:
@@ -136,9 +173,8 @@ def _furnish(url: str, region: str, image: str) -> None:
         ssm.put_parameter(Name=image, Value=_IMAGE, Type="String", DataType="aws:ec2:image")
 
 
-def _end(folder: Path, server: int | None) -> int:
+def _end(folder: Path, server: int | None, ours: dict[int, int | None]) -> int:
     """End the server as it wants to be ended, and then whatever is left of its fleet."""
-    ours = _ours(folder, server)
     if server is not None:
         kill({server}, signal.SIGTERM)
         _wait({server: began(server)}, _END_SECONDS)

@@ -15,22 +15,38 @@ from ops.local.machines import ENDED
 
 _LOOK_SECONDS: Final = 0.2
 _PIECE_BYTES: Final = 1 << 16
+_LISTED: Final = 10
 
 
 def node_folder(folder: Path, named: str) -> Path:
-    """Return the folder of a node by its id or the beginning or end of it. Raises OpsError."""
+    """Return the folder of a node by its id or any part of it that no other has.
+
+    Raises OpsError (exit 2).
+    """
     nodes = folder / "nodes"
     known = sorted(path.name for path in nodes.iterdir()) if nodes.is_dir() else []
     if named in known:
         return nodes / named
-    found = [each for each in known if each.startswith(named) or each.endswith(named)]
+    found = [each for each in known if named in each]
     if len(found) == 1:
         return nodes / found[0]
-    what = f"{len(found)} of them: {', '.join(found)}" if found else "none"
-    raise OpsError(
-        f"{named}: expected a node of this local fleet, found {what}: ops local status lists them",
-        Exit.USAGE,
-    )
+    what = f"{len(found)}: {_listed(found)}" if found else f"none: there {_are(nodes, known)}"
+    raise OpsError(f"{named}: expected one node of this local fleet, found {what}", Exit.USAGE)
+
+
+def _are(nodes: Path, known: list[str]) -> str:
+    if not known:
+        return "is none yet"
+    ended = [each for each in known if (nodes / each / ENDED).exists()]
+    there = [each for each in known if each not in ended]
+    parts = [_listed(there)] if there else []
+    parts += [f"of those that have ended {_listed(ended)}"] if ended else []
+    return f"{'is' if len(known) == 1 else 'are'} {' and '.join(parts)}"
+
+
+def _listed(ids: list[str]) -> str:
+    shown = ", ".join(ids[:_LISTED])
+    return shown if len(ids) <= _LISTED else f"{shown} and {len(ids) - _LISTED} more"
 
 
 def logs(node: Path, unit: str | None) -> list[Path]:

@@ -7,27 +7,26 @@ lies under `root`, which is `/` on a machine of its own.
 from __future__ import annotations
 
 import hashlib
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from ops.aws import DENIED_CODES, aws_errors
+from ops.aws import aws_errors
 from ops.errors import OpsError
 from ops.node.boot_files import (
     AGENT_UNIT,
+    BOOT_FILE,
     BOOT_UNIT,
     boot_environment,
     boot_files,
     worker_unit,
 )
-from ops.registry.table import code_of
+from ops.node.boot_trying import is_denied, patiently
 from ops.release.artifact import MOST_BYTES
 from ops.release.store import current
 from ops.release.unpack import check_interpreter, link, unpack
@@ -39,11 +38,7 @@ if TYPE_CHECKING:
     from ops.release.pointer import Pointer
     from worker.fleet import Fleet
 
-_Answer = TypeVar("_Answer")
-
 _PIECE_BYTES: Final = 1 << 20
-_FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +56,38 @@ class Boot:
         """Return where releases and the interpreter lie."""
         return self.root / "opt/fleet"
 
+    @property
+    def releases(self) -> Path:
+        """Return where each release has a folder of its name."""
+        return self.home / "releases"
+
 
 def boot(
-    asked: Boot, s3: S3Client, *, patience_seconds: float, say: Callable[[str], None]
+    asked: Boot,
+    connect: Callable[[], S3Client],
+    *,
+    patience_seconds: float,
+    say: Callable[[str], None],
 ) -> Pointer:
     """Bring the node to work and return the release it runs. Doing it again is harmless.
 
-    What S3 does not answer, or does not have yet, is asked for again for `patience_seconds`: a
-    machine may be up before its network and its role are. Raises OpsError.
+    What S3 does not answer, or does not have yet, is asked for again for `patience_seconds`, each
+    time with a client that `connect` makes: a machine may be up before its network and its role
+    are. Where its image has another node's `boot.env`, that one's units are stopped first. Raises
+    OpsError.
     """
     check_interpreter()
-    until = time.monotonic() + patience_seconds
-    pointer = _patiently(lambda: _pointed(asked, s3), until, say)
-    folder = asked.home / "releases" / pointer.release
-    if not folder.is_dir():
-        _patiently(lambda: _fetch(asked, s3, pointer, folder), until, say)
+    told = boot_environment(asked.fleet, asked.queue, asked.bucket, asked.region)
+    _be_no_other(asked, told, say)
+    pointer = patiently(lambda s3: _fetched(asked, s3), connect, patience_seconds, say)
+    folder = asked.releases / pointer.release
     fleet = _manifest(asked, folder)
     wheels = _wheels(folder)
     for path, text in boot_files(
         fleet, asked.queue, pointer.release, asked.region, wheels=bool(wheels)
     ).items():
         _write(asked.root / path, text)
-    told = boot_environment(asked.fleet, asked.queue, asked.bucket, asked.region)
-    _write(asked.root / "etc/fleet/boot.env", told)
+    _write(asked.root / BOOT_FILE, told)
     link(folder, asked.home / "current")
     if wheels:
         _install(wheels, folder)
@@ -95,25 +99,37 @@ def boot(
     return pointer
 
 
-def _patiently(attempt: Callable[[], _Answer], until: float, say: Callable[[str], None]) -> _Answer:
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return attempt()
-        except OpsError as error:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise
-            say(f"{error}; trying for {left:.0f} s more")
-        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a pause is no secret
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+def _be_no_other(asked: Boot, told: str, say: Callable[[str], None]) -> None:
+    """Stop what an image of another node has started by that one's `boot.env`."""
+    file = asked.root / BOOT_FILE
+    try:
+        before = file.read_text(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise OpsError(f"{file}: expected to read it, found {error.strerror}: remove it") from error
+    if set(told.splitlines()) <= set(before.splitlines()):
+        return
+    say(f"{file}: this machine's image was a node for something else: that one's units are stopped")
+    releases = sorted(each.name for each in asked.releases.glob("[!.]*") if each.is_dir())
+    _systemctl("stop", BOOT_UNIT, AGENT_UNIT, *map(worker_unit, releases))
+    # From here on no start of this machine makes it that node again.
+    _write(file, told)
+
+
+def _fetched(asked: Boot, s3: S3Client) -> Pointer:
+    pointer = _pointed(asked, s3)
+    folder = asked.releases / pointer.release
+    if not folder.is_dir():
+        _fetch(asked, s3, pointer, folder)
+    return pointer
 
 
 def _pointed(asked: Boot, s3: S3Client) -> Pointer:
     try:
         found = current(s3, asked.bucket)
     except OpsError as error:
-        if not _denied(error):
+        if not is_denied(error):
             raise
         raise OpsError(
             f"{error}; that is also what S3 answers a role without s3:ListBucket where there is no "
@@ -124,13 +140,6 @@ def _pointed(asked: Boot, s3: S3Client) -> Pointer:
             f"s3://{asked.bucket}: expected a release, there is none yet: ops release put"
         )
     return found
-
-
-def _denied(error: OpsError) -> bool:
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    cause = error.__cause__
-    return isinstance(cause, ClientError) and code_of(cause) in DENIED_CODES
 
 
 def _fetch(asked: Boot, s3: S3Client, pointer: Pointer, folder: Path) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 AGENT_UNIT: Final = "fleet-agent.service"
 #: Boots the node at each start of its machine but the first, which user data does.
 BOOT_UNIT: Final = "fleet-boot.service"
+#: Below the root: what that unit is told.
+BOOT_FILE: Final = "etc/fleet/boot.env"
 #: Beyond the drain budget: the worker ends by itself, and flushes what it deleted.
 _END_SECONDS: Final = 60
 #: Of the hard limit: from here on the kernel slows the worker down rather than kill it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ops.errors import OpsError
 from ops.node.hearing import ask
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ops.node.local import Worker
 
 _REASON = "held by ops node pause"
+#: Several looks of an agent, which has one a second.
+_SEEN_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.05
 
 
 def hold(workers: Sequence[Worker]) -> None:
@@ -53,6 +57,40 @@ def take_back(workers: Sequence[Worker]) -> None:
             )
         if answer is not None and answer.get("ok") is not True:
             raise OpsError(f"{name}: {answer.get('error')}")
+
+
+def await_resumed(workers: Sequence[Worker], *, whole: bool) -> list[str]:
+    """Wait until the agents here have seen that these workers receive, as a ping after it tells.
+
+    `whole` is false where only some of a node's workers were resumed. Returns a line for each node
+    whose agent still says otherwise after a few of its looks; who has no agent is not waited for.
+    """
+    deadline = time.monotonic() + _SEEN_SECONDS
+    unseen = {
+        name: [each.pid for each in workers if each.queue == name] for name in _names(workers)
+    }
+    while True:
+        why = {
+            name: found for name, pids in unseen.items() if (found := _paused(name, pids, whole))
+        }
+        if not why or time.monotonic() > deadline:
+            return [f"{name}: its agent says still: {found}" for name, found in why.items()]
+        unseen = {name: unseen[name] for name in why}
+        time.sleep(_LOOK_SECONDS)
+
+
+def _paused(name: str, pids: Sequence[int], whole: bool) -> str:
+    """Return why an agent takes a node for paused, "" where it does not."""
+    try:
+        said = ask(name, "status")
+    except Unreachable:
+        said = None
+    if said is None or said.get("ok") is not True:
+        return ""
+    if whole and not said["receives"]:
+        return str(said["because"])
+    still = [each["pid"] for each in said["workers"] if each["phase"] == "paused"]
+    return ", ".join(f"worker {pid} is paused" for pid in still if pid in pids)
 
 
 def _names(workers: Sequence[Worker]) -> list[str]:

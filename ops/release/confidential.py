@@ -43,7 +43,11 @@ _NAMES: Final = (
     "id_ed25519",
     "id_ed25519_sk",
     "id_rsa",
-    "secrets.*",
+    "secrets.ini",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.txt",
+    "secrets.y*ml",
     "service-account*.json",
     "service_account*.json",
 )

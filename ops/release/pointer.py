@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -26,11 +27,14 @@ class Pointer:
     release: str
     key: str
     sha256: str
+    queues: tuple[str, ...] | None = None
+    """The queues of its manifest; None where the pointer does not say."""
 
     @classmethod
-    def to(cls, release: str, sha256: str) -> Self:
-        """Return the pointer to a release."""
-        return cls(release, key_of(release), sha256)
+    def to(cls, release: str, sha256: str, queues: Iterable[str] | None = None) -> Self:
+        """Return the pointer to a release with a manifest of these queues."""
+        found = None if queues is None else tuple(sorted(queues))
+        return cls(release, key_of(release), sha256, found)
 
     @classmethod
     def read(cls, text: bytes) -> Self:
@@ -49,14 +53,27 @@ class Pointer:
             raise BadPointer(f"key: expected {key_of(release)}, got {key[:200]!r}")
         if not _SHA256.match(sha256):
             raise BadPointer(f"sha256: expected 64 hexadecimal digits, got {sha256[:80]!r}")
-        return cls(release, key, sha256)
+        return cls(release, key, sha256, _queues(found.get(_QUEUES)))
 
     def text(self) -> bytes:
-        """Return `releases/current.json`."""
-        return json.dumps({key: getattr(self, key) for key in _KEYS}).encode()
+        """Return `releases/current.json`: without the queues where they are too many for it."""
+        plain: dict[str, object] = {key: getattr(self, key) for key in _KEYS}
+        short = json.dumps(plain).encode()
+        if self.queues is None:
+            return short
+        whole = json.dumps({**plain, _QUEUES: self.queues}).encode()
+        return whole if len(whole) <= MOST_BYTES else short
+
+
+def _queues(found: object) -> tuple[str, ...] | None:
+    if not isinstance(found, list):
+        return None
+    return tuple(each for each in found if isinstance(each, str))
 
 
 _KEYS = ("release", "key", "sha256")
+#: What a reader can do without.
+_QUEUES: Final = "queues"
 
 
 def key_of(release: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,15 @@ def missing(tick: QueueTick) -> list[tuple[str, str]]:
         ("nodes", snapshot.nodes),
     )
     return [(name, each.trouble) for name, each in readings if each.value is None]
+
+
+def nothing_there(ticks: Iterable[QueueTick]) -> bool:
+    """Whether AWS has answered of every queue that there is none, and no group of it either."""
+    return all(
+        each.value is None and each.trouble.startswith("absent")
+        for tick in ticks
+        for each in (tick.snapshot.counts, tick.snapshot.group)
+    )
 
 
 def explained(

@@ -70,12 +70,6 @@ def _all(work: Mapping[str, partial[Ended]], told: Told) -> Applied:
 
 
 def _with_code(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> Ended:
-    if stacks.revert and not stacks.has_bucket:
-        # It was deleted by hand, and comes again with the stack.
-        ended = _one(stacks, plan, proposal, stop)
-        if ended.well:
-            stacks.put_code()
-        return ended
     try:
         stacks.put_code()
     except OpsError:
@@ -101,6 +95,7 @@ def _one(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> End
         status = stacks.there.status(plan.name)
         proposal = stacks.ask(plan, status if is_there(status) else "")
         _check_shown(stacks, shown, proposal)
+    _tag(stacks, proposal)
     moved = read_moved(stacks.autoscaling, plan) if stacks.revert else None
     ended = (
         execute(stacks.client, proposal, stop)
@@ -114,6 +109,16 @@ def _one(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> End
     if ended.well and moved is not None and not stop.is_set():
         put_back(stacks.autoscaling, moved.wanted)
     return _swept(stacks, proposal, ended, stop)
+
+
+def _tag(stacks: Stacks, proposal: Proposal) -> None:
+    """Make what is to be imported the fleet's by its tags."""
+    try:
+        stacks.finder.tag(proposal.imports)
+    except OpsError:
+        with contextlib.suppress(OpsError):
+            discard(stacks.client, proposal)
+        raise
 
 
 def _again(stacks: Stacks, plan: StackPlan, shown: Proposal, stop: Stop) -> Ended:

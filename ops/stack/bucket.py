@@ -1,20 +1,26 @@
-"""What the stacks take from the artifact bucket: templates too large to send, the Lambdas' code."""
+"""Buckets: what stacks take from the artifact bucket, and those that are there before them."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.aws import DENIED_CODES, aws_errors
-from ops.errors import OpsError
+from ops.errors import Exit, OpsError
+from ops.stack.whose import Found
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from ops.stack.lambda_code import Code
+    from worker.fleet import Fleet
 
 _ABSENT = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
+#: How S3 says that a bucket has none of something (S3 API Reference, each Get action).
+_NONE_SUCH = ("NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "NoSuchTagSet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Bucket:
 
     def put_code(self, code: Code) -> None:
         """Put the Lambdas' code. Raises OpsError."""
-        self._put(code.key, code.data)
+        self._put(code.key, code.packed())
 
     def _put(self, key: str, body: bytes) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
@@ -58,7 +64,7 @@ class Bucket:
         except self.s3.exceptions.NoSuchBucket as error:
             raise OpsError(
                 f"s3://{self.name}: expected the shared stack's bucket, found none: it was deleted "
-                f"by hand: make it again (aws s3 mb s3://{self.name}), and run it again"
+                "by hand: make it again: ops stack apply --revert-drift --yes"
             ) from error
 
 
@@ -82,3 +88,69 @@ def bucket_is_there(s3: S3Client, name: str) -> bool:
                 ) from error
             raise
     return True
+
+
+def check_fixed(fleet: Fleet, wanted: str, found: str) -> None:
+    """Raise OpsError where the artifact bucket is another than the shared stack has.
+
+    `found` is "" before there is one. Each queue's stack takes its name from the shared one, which
+    cannot change what others import (CloudFormation User Guide, "Get exported outputs").
+    """
+    if found not in ("", wanted):
+        raise OpsError(
+            f"{fleet.path}: aws.artifact_bucket: expected {found}, which the stacks were made with "
+            f'and keep, got {wanted}: set artifact_bucket = "{found}" in [aws]',
+            Exit.USAGE,
+        )
+
+
+def find_bucket(s3: S3Client, name: str) -> Found | None:
+    """Return a bucket with its tags and the ids of its lifecycle rules, None where none is there.
+
+    Raises OpsError, also where it is somebody else's, and ClientError.
+    """
+    if not bucket_is_there(s3, name):
+        return None
+    rules = _asked(s3.get_bucket_lifecycle_configuration, name, "Rules") or ()
+    return Found(name, _tags(s3, name), parts=tuple(str(one.get("ID", "")) for one in rules))
+
+
+def find_policy(s3: S3Client, name: str) -> Found | None:
+    """Return the policy of a bucket as it is, with the ids of its statements, None for none.
+
+    Raises ClientError.
+    """
+    text = _asked(s3.get_bucket_policy, name, "Policy")
+    if text is None:
+        return None
+    document = json.loads(text)
+    statements = document.get("Statement", [])
+    listed = [statements] if isinstance(statements, dict) else statements
+    parts = tuple(str(one.get("Sid", "")) for one in listed)
+    return Found(name, None, parts=parts, properties={"PolicyDocument": document})
+
+
+def tag_bucket(s3: S3Client, found: Found, tags: Mapping[str, str]) -> None:
+    """Add tags to a bucket. Raises ClientError."""
+    # PutBucketTagging replaces them whole.
+    whole = {**_tags(s3, found.id), **tags}
+    s3.put_bucket_tagging(
+        Bucket=found.id,
+        Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in whole.items()]},
+    )
+
+
+def _tags(s3: S3Client, name: str) -> dict[str, str]:
+    tags = _asked(s3.get_bucket_tagging, name, "TagSet") or ()
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _asked(call: Callable[..., Any], bucket: str, key: str) -> Any:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        return call(Bucket=bucket)[key]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in (*_ABSENT, *_NONE_SUCH):
+            return None
+        raise

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ops.stack.whose import Import
 
 #: How CloudFormation says that a change set has nothing in it (its API has no code for that).
 _NOTHING: Final = ("didn't contain changes", "No updates are to be performed")
@@ -25,7 +28,8 @@ class Change:
     """One resource that a change set touches."""
 
     action: str
-    """`create`, `change`, `replace`, `perhaps replace`, `delete`, `import` or `perhaps change`.
+    """`create`, `change`, `replace`, `perhaps replace`, `delete`, `import` or `perhaps change`;
+    `keep` of what leaves the stack and stays where it is.
 
     Against what was done by hand: `put back`, `make again` of what was deleted, `record` of what is
     as it is to be.
@@ -71,8 +75,8 @@ class Proposal:
     """The stack that must be there before CloudFormation can say more; "" where it has said it."""
     remakes: bool = False
     """Whether a stack whose first creation failed is deleted before."""
-    imports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What is there already and is imported first, by logical id, as CreateChangeSet wants it."""
+    imports: Mapping[str, Import] = field(default_factory=dict)
+    """What is there already and is imported first, by logical id."""
     steps: tuple[str, ...] = ()
     """Why more than one change set is needed."""
 
@@ -149,6 +153,8 @@ def _action(found: Mapping[str, Any]) -> str:
         details = found.get("Details", [])
         if details and all("Drift" in detail.get("Target", {}) for detail in details):
             return "put back"
+    if action == "Remove" and found.get("PolicyAction") == "Retain":
+        return "keep"
     return _WORDS.get(action, action.lower())
 
 

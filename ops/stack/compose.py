@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ops.queues.wanted import Wanted, wanted
 from ops.stack import names
+from ops.stack.importable import Importable, as_imported, importables
 from ops.stack.parameters import of_group, of_queue, of_service, of_shared
 from ops.stack.resolve import Resolver
 from ops.stack.windows import scheduled
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
 
 #: The engine alone ends nodes: Auto Scaling would, to even out zones.
 SUSPENDED: Final = ("AZRebalance",)
-
-#: By type, the property that identifies a resource to an import.
-_IMPORTED_BY: Final = {
-    "AWS::DynamoDB::Table": ("TableName", "TableName"),
-    "AWS::ECS::Cluster": ("ClusterName", "ClusterName"),
-    "AWS::Logs::LogGroup": ("LogGroupName", "LogGroupName"),
-    "AWS::S3::Bucket": ("BucketName", "BucketName"),
-    "AWS::SQS::Queue": ("QueueUrl", "QueueName"),
-    "AWS::Scheduler::ScheduleGroup": ("Name", "Name"),
-}
-
-
-_TABLE: Final = "AWS::DynamoDB::Table"
-#: Of a table, what may be set to what it is: the time to live and the key are refused then.
-_SET_AGAIN: Final = frozenset({"PointInTimeRecoverySpecification", "Tags"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +45,8 @@ class Account:
     """The Lambdas' runtime: that of the Python the code was made with."""
     architecture: str = "arm64"
     """Their architecture: `arm64` or `x86_64`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Importable:
-    """A resource that may be there before its stack is, and is then imported."""
-
-    type: str
-    """CloudFormation's name of its type."""
-    identifier: str
-    """The property that names it to CloudFormation: for a queue `QueueUrl`, which is looked up."""
-    name: str
-    """Its own name: the identifier's value, but for a queue."""
+    cluster_users: tuple[str, ...] = ()
+    """Stacks that import the ECS cluster though no queue of the manifest has a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +68,28 @@ class StackPlan:
         """Return the template as JSON: the same text for the same template."""
         return json.dumps(self.template, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    def only(self, resources: Collection[str]) -> StackPlan:
+    def only(self, imports: Mapping[str, Mapping[str, Any]]) -> StackPlan:
         """Return the plan of these resources alone, without outputs: what an import is made of.
 
-        An import creates nothing beside what it imports. What can be imported refers to no other
-        resource. An import changes nothing either, and takes the template's word for what is there:
-        it has the properties alone that cannot differ, and the update after it sets the others.
-        Raises KeyError for a resource that is not importable.
+        An import creates nothing beside what it imports, and refers to nothing else. `imports` are
+        what it says of each, by logical id. Raises KeyError for a resource that is not importable.
         """
-        kept = {name: self.template["Resources"][name] for name in sorted(resources)}
-        alone = {
-            name: {
-                **{key: value for key, value in resource.items() if key != "DependsOn"},
-                "Properties": _bare(resource),
-            }
-            for name, resource in kept.items()
-        }
         whole = {key: value for key, value in self.template.items() if key != "Outputs"}
-        return replace(
-            self,
-            template={**whole, "Resources": alone},
-            imports={name: self.imports[name] for name in sorted(resources)},
-            suspends={},
-        )
+        return self.beside({**whole, "Resources": {}}, imports)
+
+    def beside(
+        self, template: Mapping[str, Any], imports: Mapping[str, Mapping[str, Any]]
+    ) -> StackPlan:
+        """Return the plan of a stack as it is, by its own template, with these resources beside.
+
+        Of a stack that is there an import may change nothing. `imports` are as in `only`.
+        """
+        taken = {name: self.imports[name] for name in sorted(imports)}
+        resources = {
+            name: as_imported(self.template["Resources"][name], imports[name]) for name in taken
+        }
+        whole = {**template, "Resources": {**template["Resources"], **resources}}
+        return replace(self, template=whole, imports=taken, suspends={})
 
 
 def shared(fleet: Fleet, account: Account) -> StackPlan:
@@ -175,14 +150,6 @@ def _group(fleet: Fleet, one: Queue) -> dict[str, Any]:
     return document
 
 
-def _bare(resource: Mapping[str, Any]) -> dict[str, Any]:
-    kind, properties = resource["Type"], resource["Properties"]
-    if kind == _TABLE:
-        return {key: value for key, value in properties.items() if key not in _SET_AGAIN}
-    _, own = _IMPORTED_BY[kind]
-    return {own: properties[own]}
-
-
 def _subscriptions(addresses: Collection[str]) -> dict[str, Any]:
     # Named by the address: one that goes takes no other's confirmation with it.
     return {
@@ -207,10 +174,5 @@ def _plan(
 ) -> StackPlan:
     plan = StackPlan(name, document, parameters, tags)
     resolver = Resolver(plan, account)
-    imports = {}
-    for logical, resource in document["Resources"].items():
-        if resource["Type"] in _IMPORTED_BY and resolver.holds(resource.get("Condition")):
-            identifier, key = _IMPORTED_BY[resource["Type"]]
-            own = resolver.value(resource["Properties"][key])
-            imports[logical] = Importable(resource["Type"], identifier, own)
+    imports = importables(document["Resources"], resolver)
     return replace(plan, imports=imports)

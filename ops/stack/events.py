@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.aws import aws_errors
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: A page of events is 100: an operation of ours has fewer than this many.
 _MOST_PAGES: Final = 20
+#: The newest of them have an end of ours, unless others went on with the stack at once.
+_PAGES_OF_AN_END: Final = 2
 
 Event = Mapping[str, Any]
 
@@ -29,6 +32,25 @@ def failure_of(client: CloudFormationClient, stack: str, token: str) -> str:
         if len(ours) < len(page):
             break
     return with_remedy(first_failure(found))
+
+
+def end_of(client: CloudFormationClient, stack: str, token: str) -> Event | None:
+    """Return the stack's own event that ended an operation of ours; None where none has yet.
+
+    `token` is the operation's own: of a stack at rest the event may be yet to come. Raises
+    OpsError.
+    """
+    for page in islice(_pages(client, stack), _PAGES_OF_AN_END):
+        for event in page:
+            if _own(event) and event.get("ClientRequestToken") == token:
+                ended = not str(event.get("ResourceStatus", "")).endswith("_IN_PROGRESS")
+                return event if ended else None
+    return None
+
+
+def reason_of(event: Event) -> str:
+    """Return why an event is as it is, "" where it does not say."""
+    return " ".join(str(event.get("ResourceStatusReason", "")).split())
 
 
 def cause_of(client: CloudFormationClient, stack: str) -> str:
@@ -52,7 +74,7 @@ def first_failure(events: Sequence[Event]) -> str:
     turned = ""
     for event in reversed(events):
         status = str(event.get("ResourceStatus", ""))
-        reason = " ".join(str(event.get("ResourceStatusReason", "")).split())
+        reason = reason_of(event)
         kind = str(event.get("ResourceType", "")).removeprefix("AWS::")
         text = f"{event['LogicalResourceId']} ({kind}): {reason or status}"
         if status.endswith("_FAILED") and "cancelled" not in reason.lower():
@@ -71,8 +93,12 @@ def with_remedy(failure: str) -> str:
 def _begins(event: Event) -> bool:
     """Whether an event is the beginning of an operation, or of its being taken back."""
     status = str(event.get("ResourceStatus", ""))
-    own = event.get("PhysicalResourceId") == event.get("StackId")
-    return own and status.endswith("_IN_PROGRESS") and "CLEANUP" not in status
+    return _own(event) and status.endswith("_IN_PROGRESS") and "CLEANUP" not in status
+
+
+def _own(event: Event) -> bool:
+    """Whether an event is of the stack, and not of a resource in it."""
+    return event.get("PhysicalResourceId") == event.get("StackId")
 
 
 def _pages(client: CloudFormationClient, stack: str) -> Iterator[list[Event]]:

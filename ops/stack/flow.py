@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Self
 
 from ops import aws
 from ops.errors import Exit, OpsError
-from ops.stack import checks, compose, lambda_code, names
+from ops.stack import asking, checks, cluster, compose, image, lambda_code, names
 from ops.stack.account import read_account
-from ops.stack.bucket import Bucket
-from ops.stack.changes import Change, Proposal, from_resources
-from ops.stack.events import cause_of
+from ops.stack.bucket import Bucket, check_fixed
+from ops.stack.changes import Proposal, from_resources
 from ops.stack.importing import Finder, as_imports
 from ops.stack.propose import propose
+from ops.stack.ready import check_ready
 from ops.stack.resolve import Resolver, resolved
 from ops.stack.resting import wait_for_rest
 from ops.stack.reviewed import discard
 from ops.stack.sizes import with_sizes
-from ops.stack.states import ABSENT, REMADE, is_busy, is_there, stuck
+from ops.stack.states import REMADE, is_busy, is_there
 from ops.stack.there import There, read_there
 from ops.stack.together import AT_ONCE, ask_all
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
 
+    from ops.stack.asking import Looked
     from ops.stack.compose import Account, StackPlan
     from ops.stack.lambda_code import Code
     from worker.fleet import Fleet
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
 
-_IMPORTED_FIRST = "what is there already is imported first, the rest is made by a second change set"
 _CODE_LAST = "the Lambdas come with a second change set: their code needs the bucket of the first"
 
 
@@ -59,9 +59,18 @@ class Stacks:
     """Whether there is a bucket for the Lambdas' code, and for templates too large to send."""
     revert: bool = False
     """Whether what was changed by hand is to be put back."""
+    named: frozenset[str] = frozenset()
+    """Names of what is taken for this fleet though it carries no fleet's tag."""
 
     @classmethod
-    def read(cls, fleet: Fleet, only: Sequence[str] = (), *, revert: bool = False) -> Self:
+    def read(
+        cls,
+        fleet: Fleet,
+        only: Sequence[str] = (),
+        *,
+        revert: bool = False,
+        named: Sequence[str] = (),
+    ) -> Self:
         """Read what is there, and say what is wanted: of the queues `only`, or of everything.
 
         Raises OpsError with all that the manifest asks for and AWS cannot give, one a line.
@@ -72,7 +81,11 @@ class Stacks:
         account = read_account(fleet, aws.sts(fleet), aws.ec2(fleet), code)
         if problems := checks.problems(fleet, account):
             raise OpsError("\n".join(problems), Exit.USAGE)
+        image.check(fleet, chosen)
+        there = read_there(client, fleet.name)
+        account = replace(account, cluster_users=cluster.users(client, fleet, there))
         bucket = Bucket(aws.s3(fleet), names.artifact_bucket(fleet, account.id, account.region))
+        check_fixed(fleet, bucket.name, there.artifact_bucket(names.shared_stack(fleet.name)))
         return cls(
             fleet=fleet,
             client=client,
@@ -81,11 +94,12 @@ class Stacks:
             account=account,
             bucket=bucket,
             code=code,
-            there=read_there(client, fleet.name),
+            there=there,
             shared=None if only else compose.shared(fleet, account),
             queues={name: compose.queue(fleet, name, account) for name in chosen},
             has_bucket=bucket.is_there(),
             revert=revert,
+            named=frozenset(named),
         )
 
     @property
@@ -95,14 +109,14 @@ class Stacks:
 
     @property
     def first(self) -> StackPlan | None:
-        """The shared stack without the Lambdas, where its bucket must be made before them."""
+        """The shared stack without new Lambdas, where its bucket must be made before them."""
         if self.shared is None or self.has_bucket:
             return None
-        name = self.shared.name
-        if is_there(self.there.status(name)) and self.there.code(name):
-            # The bucket was deleted by hand: without the Lambdas an update would end them.
+        name, there = self.shared.name, self.there
+        code = there.code(name) if is_there(there.status(name)) else ""
+        if code and not self.revert:  # Deleted by hand: an update without Lambdas would end them.
             return None
-        return compose.shared(self.fleet, replace(self.account, code=""))
+        return compose.shared(self.fleet, replace(self.account, code=code))
 
     def with_bucket(self) -> Self:
         """Return them as they are once the shared one's bucket is there."""
@@ -112,8 +126,7 @@ class Stacks:
     def busy(self) -> dict[str, str]:
         """The stacks that were asked for, or need another, which is at work: their statuses."""
         known = {names.shared_stack(self.fleet.name), *(plan.name for plan in self.plans)}
-        found = {name: self.there.status(name) for name in sorted(known)}
-        return {name: status for name, status in found.items() if is_busy(status)}
+        return {name: was for name in sorted(known) if is_busy(was := self.there.status(name))}
 
     @property
     def is_behind(self) -> bool:
@@ -142,45 +155,50 @@ class Stacks:
 
         Raises OpsError, with a line for each stack that takes no change.
         """
-        self._check()
+        shared = names.shared_stack(self.fleet.name)
+        check_ready(self.client, self.there, self.plans, "" if self.shared is not None else shared)
+        asking.check_named(self.plans, self.named)
         plans = [plan for plan in self.plans if not is_busy(self.there.status(plan.name))]
+        with progress("looking for what is there", len(plans)) as step:
+            looked = ask_all({p.name: partial(self._look, p) for p in plans}, step)
+        asking.check_imports([(plan, looked[plan.name]) for plan in plans], self.named)
         asked = [plan for plan in plans if not self._waits(plan) and not self._remakes(plan)]
         made: list[Proposal] = []
         try:
             with progress("asking CloudFormation", len(asked)) as step:
-                answers = ask_all({p.name: partial(self._asked, p, made) for p in asked}, step)
+                answers = ask_all(
+                    {p.name: partial(self._asked, p, looked[p.name], made) for p in asked}, step
+                )
         except OpsError:
             # What stopped the questions may stop this as well; the first is what is to be told.
             with contextlib.suppress(OpsError):
                 self.withdraw(made, progress)
             raise
         return {
-            plan.name: answers[plan.name] if plan.name in answers else self._read_off(plan)
+            plan.name: answers[plan.name]
+            if plan.name in answers
+            else self._read_off(plan, looked[plan.name])
             for plan in plans
         }
 
-    def ask(self, plan: StackPlan, status: str) -> Proposal:
+    def ask(self, plan: StackPlan, status: str, looked: Looked | None = None) -> Proposal:
         """Ask CloudFormation what would change in one stack, of this status. Raises OpsError.
 
-        Of a new one that is in part there already it is the change set that imports that part: a
-        change set that would create it is refused (User Guide, "Validate stack deployments").
+        Where something is there already that the stack has not, it is the change set that imports
+        that: one that would create it is refused (User Guide, "Validate stack deployments").
         """
         put = self.bucket.put_template if self.has_bucket else None
-        imports = self.finder.existing(plan) if status in ABSENT else {}
-        if not imports:
-            back = self.revert and is_there(status)
-            proposal = propose(self.client, plan, status=status, put_template=put, revert=back)
-            return with_sizes(self.autoscaling, plan, proposal) if back else proposal
-        proposal = propose(
-            self.client,
-            plan.only(imports),
-            status=status,
-            put_template=put,
-            imports=tuple(imports.values()),
-        )
-        changes = as_imports(proposal.changes, imports)
-        proposal = replace(proposal, changes=changes, imports=imports)
-        return proposal.then(resolved(plan, self.account), imports, _IMPORTED_FIRST)
+        if looked is None:
+            looked = asking.look(self.client, self.finder, plan, status)
+            asking.check_imports([(plan, looked)], self.named)
+        imports = looked.imports(plan, self.named)
+        if imports:
+            return asking.propose_imports(
+                self.client, plan, self.account, looked, imports, status=status, put_template=put
+            )
+        back = self.revert and is_there(status)
+        proposal = propose(self.client, plan, status=status, put_template=put, revert=back)
+        return with_sizes(self.autoscaling, plan, proposal) if back else proposal
 
     def put_code(self) -> None:
         """Put the Lambdas' code into its bucket, which must be there. Raises OpsError."""
@@ -192,22 +210,8 @@ class Stacks:
         with progress("withdrawing", len(left)) as step:
             ask_all({name: partial(discard, self.client, one) for name, one in left.items()}, step)
 
-    def _check(self) -> None:
-        shared = names.shared_stack(self.fleet.name)
-        status = self.there.status(shared)
-        if self.shared is None and not is_there(status):
-            raise OpsError(
-                f"{shared}: expected the shared stack before a queue's, found none: "
-                "apply them all: ops stack apply --yes"
-            )
-        lines = []
-        for plan in self.plans:
-            status, queue = self.there.status(plan.name), plan.tags.get("fleet:queue", "")
-            if stuck(plan.name, queue, status, ""):
-                cause = cause_of(self.client, plan.name)
-                lines.append(stuck(plan.name, queue, status, cause))
-        if lines:
-            raise OpsError("\n".join(lines))
+    def _look(self, plan: StackPlan) -> Looked:
+        return asking.look(self.client, self.finder, plan, self.there.status(plan.name))
 
     def _remakes(self, plan: StackPlan) -> bool:
         return self.there.status(plan.name) == REMADE
@@ -220,13 +224,13 @@ class Stacks:
         resolver.resources()
         return not resolver.imported <= self.there.exports()
 
-    def _read_off(self, plan: StackPlan) -> Proposal:
+    def _read_off(self, plan: StackPlan, looked: Looked) -> Proposal:
         """Return what a stack would create, while CloudFormation cannot be asked about it."""
         waits_for = names.shared_stack(self.fleet.name) if self._waits(plan) else ""
         if is_there(self.there.status(plan.name)):
-            unknown = Change("perhaps change", "(any)", "AWS::CloudFormation::Stack")
-            return Proposal(plan.name, new=False, changes=(unknown,), waits_for=waits_for)
-        imports = self.finder.existing(plan)
+            changes = (asking.UNKNOWN,)
+            return Proposal(plan.name, new=False, changes=changes, waits_for=waits_for)
+        imports = looked.imports(plan, self.named)
         return Proposal(
             plan.name,
             new=True,
@@ -236,10 +240,10 @@ class Stacks:
             imports=imports,
         )
 
-    def _asked(self, plan: StackPlan, made: list[Proposal]) -> Proposal:
+    def _asked(self, plan: StackPlan, looked: Looked, made: list[Proposal]) -> Proposal:
         status = self.there.status(plan.name)
         first = self.first if plan is self.shared else None
-        made.append(self.ask(plan if first is None else first, status))
+        made.append(self.ask(plan if first is None else first, status, looked))
         if first is None:
             return made[-1]
         there = resolved(first, self.account)

@@ -1,15 +1,20 @@
-"""Operations on a stack, followed to their end."""
+"""Operations on a stack, followed to their end.
+
+CloudFormation answers before it has begun. A status may still be that of before, so what ends the
+wait is the stack's own event with the token of our request.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from ops.aws import aws_errors
 from ops.stack.changes import Ended, failed
-from ops.stack.events import failure_of
+from ops.stack.events import end_of, failure_of, reason_of, with_remedy
 from ops.stack.pace import pauses
 from ops.stack.states import is_busy
 from ops.stack.status import status_of
@@ -18,6 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
     from ops.stack.changes import Proposal
+
+_GONE: Final = "DELETE_COMPLETE"
+#: What a stack is that is no longer waited for, and has not even begun as far as can be seen.
+_ASKED: Final = "ASKED_IN_PROGRESS"
+#: CloudFormation begins within seconds; AWS names no bound.
+_BEGINS_SECONDS: Final = 300.0
 
 
 def execute(client: CloudFormationClient, proposal: Proposal, stop: threading.Event) -> Ended:
@@ -32,34 +43,77 @@ def execute(client: CloudFormationClient, proposal: Proposal, stop: threading.Ev
             StackName=proposal.stack,
             ClientRequestToken=token,
         )
-    return _rest(client, proposal.stack, token, stop)
+    return _followed(client, proposal.stack, proposal.stack, token, stop, well=_holds)
 
 
-def delete(client: CloudFormationClient, stack: str, stop: threading.Event) -> Ended:
+def delete(
+    client: CloudFormationClient,
+    stack: str,
+    stop: threading.Event,
+    check: Callable[[], str] = lambda: "",
+) -> Ended:
     """Delete a stack and wait for its end, or for `stop`; one at work is waited for before.
 
-    Raises OpsError.
+    `check` is asked right before the deletion: why it must not be, "" where it may. Raises
+    OpsError.
     """
+    begun, wait = time.monotonic(), pauses(client)
+    while is_busy(status := status_of(client, stack)) and not stop.wait(next(wait)):
+        pass
+    if status in {"", _GONE}:
+        return Ended(stack, _GONE, seconds=time.monotonic() - begun)
+    if stop.is_set():
+        return Ended(stack, status, seconds=time.monotonic() - begun)
+    if why := check():
+        return Ended(stack, status, why, time.monotonic() - begun)
     token = uuid.uuid4().hex
-    before = _rest(client, stack, "", stop)
-    if is_busy(before.status) or before.status == "DELETE_COMPLETE":
-        return before
     with aws_errors(f"deleting {stack}", service="cloudformation"):
         # By its id it can still be asked after when it is gone.
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
         name = str(found.get("StackId", stack))
         client.delete_stack(StackName=name, ClientRequestToken=token)
-    return _rest(client, stack, token, stop, by=name)
+    # A stack whose exports are in use goes back to the status that it had, whichever that was
+    # (aws/aws-sdk issue 383).
+    return _followed(client, stack, name, token, stop, well=lambda status: status == _GONE)
 
 
-def _rest(
-    client: CloudFormationClient, stack: str, token: str, stop: threading.Event, by: str = ""
+def _holds(status: str) -> bool:
+    return status != _GONE and not failed(status)
+
+
+def _followed(
+    client: CloudFormationClient,
+    stack: str,
+    by: str,
+    token: str,
+    stop: threading.Event,
+    *,
+    well: Callable[[str], bool],
 ) -> Ended:
-    """Wait; why it failed is told of the operation that `token` is of, not of another's."""
+    """Wait for the end of the operation that `token` is of; `by` is the stack's name or id."""
     begun, wait = time.monotonic(), pauses(client)
-    while is_busy(status := status_of(client, by or stack)) and not stop.wait(next(wait)):
-        pass
-    failure = ""
-    if token and failed(status):
-        failure = failure_of(client, by or stack, token) or status
-    return Ended(stack, status or "DELETE_COMPLETE", failure, time.monotonic() - begun)
+    until = begun + _BEGINS_SECONDS
+    while True:
+        status = status_of(client, by)
+        if is_busy(status):
+            until = time.monotonic() + _BEGINS_SECONDS
+        elif status in {"", _GONE}:
+            # Whoever deleted it: there is nothing left that could change.
+            failure = "" if well(_GONE) else "it was deleted meanwhile: run it again"
+            return Ended(stack, _GONE, failure, time.monotonic() - begun)
+        elif (event := end_of(client, by, token)) is not None:
+            status, failure = str(event.get("ResourceStatus")), ""
+            if not well(status):
+                told = failure_of(client, by, token)
+                failure = told or with_remedy(reason_of(event)) or status
+            return Ended(stack, status, failure, time.monotonic() - begun)
+        elif time.monotonic() > until:
+            failure = (
+                f"expected CloudFormation to say within {_BEGINS_SECONDS / 60:.0f} min how it "
+                f"ended, it is {status} and no event of it is told: see its events, and run it "
+                "again"
+            )
+            return Ended(stack, status, failure, time.monotonic() - begun)
+        if stop.wait(next(wait)):
+            unseen = status if is_busy(status) else _ASKED
+            return Ended(stack, unseen, seconds=time.monotonic() - begun)

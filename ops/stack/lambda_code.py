@@ -12,7 +12,7 @@ import importlib.metadata
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -40,15 +40,26 @@ _TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The zip, the key under which it lies in the artifact bucket, and what it runs on.
+    """What is in the zip, the key under which it lies in the artifact bucket, what it runs on.
 
-    The key is made of its content; `runtime` and `architecture` are Lambda's names.
+    The key is made of what is in it; `runtime` and `architecture` are Lambda's names.
     """
 
-    data: bytes
+    files: Mapping[str, bytes]
     key: str
     runtime: str
     architecture: str
+
+    def packed(self) -> bytes:
+        """Return the zip: the same bytes for the same files."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, data in self.files.items():
+                info = zipfile.ZipInfo(name, _TIME)
+                info.external_attr = 0o644 << 16
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, data, compresslevel=1)
+        return packed.getvalue()
 
 
 def build(fleet: Fleet) -> Code:
@@ -58,28 +69,22 @@ def build(fleet: Fleet) -> Code:
     Lambda.
     """
     on = target(here(), _runtimes())
-    files = dict(sorted(_files(fleet)))
-    packed, size = io.BytesIO(), 0
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, path in files.items():
-            info = zipfile.ZipInfo(name, _TIME)
-            info.external_attr = 0o644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            data = path.read_bytes()
-            size += len(data)
-            archive.writestr(info, data, compresslevel=1)
+    files = {name: path.read_bytes() for name, path in sorted(_files(fleet))}
+    size = sum(map(len, files.values()))
     if size > _AT_MOST_BYTES:
         raise OpsError(
             f"the Lambdas' code: expected at most {_AT_MOST_BYTES >> 20} MiB, found "
             f"{size >> 20} MiB: install celery-sqs-fleet into an environment of its own"
         )
-    data = packed.getvalue()
-    return Code(
-        data,
-        key=f"lambda/{hashlib.sha256(data).hexdigest()[:32]}.zip",
-        runtime=on.runtime,
-        architecture=on.architecture,
-    )
+    return Code(files, key=_key(files), runtime=on.runtime, architecture=on.architecture)
+
+
+def _key(files: Mapping[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name, data in files.items():
+        whole.update(f"{name}\0{len(data)}\0".encode())
+        whole.update(data)
+    return f"lambda/{whole.hexdigest()[:32]}.zip"
 
 
 def _runtimes() -> frozenset[str]:

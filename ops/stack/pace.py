@@ -40,12 +40,22 @@ class Pace:
 _AWS: Final = Pace(1.0, 5.0)
 #: Nobody else asks an AWS on this machine, and its stacks take a second.
 _LOCAL: Final = Pace(0.1, 1.0)
+_COUNTS_LAG_SECONDS: Final = 60.0
 
 
 def pauses(client: CloudFormationClient) -> Iterator[float]:
     """Return the pauses between two looks at what a client's CloudFormation does."""
     pace = _LOCAL if _is_local(client.meta.endpoint_url) else _AWS
     return pace.pauses(Random())  # noqa: S311
+
+
+def lag_seconds(url: str) -> float:
+    """Return how long SQS's counts may be behind, of the SQS at `url`.
+
+    They "may not achieve consistency until at least 1 minute after the producers stop" (SQS API
+    Reference, GetQueueAttributes).
+    """
+    return 0.0 if _is_local(url) else _COUNTS_LAG_SECONDS
 
 
 def _is_local(url: str) -> bool:

@@ -40,7 +40,10 @@ def of_shared(fleet: Fleet, account: Account, queues: Mapping[str, Wanted]) -> d
         "LogBucket": names.log_bucket(fleet, account.id, account.region),
         "PayloadDays": _days(limits.EXPIRES_AFTER),
         "ResultsDays": _days(results.expires if results is not None else timedelta(days=1)),
-        "Services": _yes(any(each.runtime == "ecs" for each in fleet.queues.values())),
+        "Services": _yes(
+            bool(account.cluster_users)
+            or any(each.runtime == "ecs" for each in fleet.queues.values())
+        ),
         "Code": account.code,
         "CodeRuntime": account.runtime,
         "CodeArchitecture": account.architecture,

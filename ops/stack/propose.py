@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 #: TemplateBody's limit (CloudFormation quotas); what is larger goes through S3.
 INLINE_AT_MOST_BYTES: Final = 51_200
 _CHANGE_SET_SECONDS: Final = 300.0
+#: What CloudFormation says of a property that a resource cannot change (User Guide, "Using
+#: drift-aware change sets": not supported; the words are in coverage-roadmap 2465).
+_REPLACES_DRIFTED: Final = "requires replacement of drifted resources"
+_BY_HAND: Final = (
+    "ops stack drift names it: put that back by hand, or delete the resource if it holds nothing "
+    "and run it again, which makes it again"
+)
 
 
 def propose(
@@ -40,7 +47,8 @@ def propose(
     """Make a change set of a stack and return what is in it; one without changes is removed.
 
     `status` is the stack's. With `imports` it does nothing but import them, and the plan is of
-    these resources alone. `put_template` stores a template that is too large to be sent along and
+    these resources alone; of a stack that is there, of what it has beside, and its parameters and
+    tags stay. `put_template` stores a template that is too large to be sent along and
     returns its URL. `revert` compares with what is there as well, and puts back what was changed by
     hand (User Guide, "Using drift-aware change sets"). Raises OpsError.
     """
@@ -58,6 +66,14 @@ def propose(
             f"is no bucket to put it into, found {len(body.encode())}: shorten the manifest's lists"
         )
     new = status in ABSENT
+    given: list[Any]
+    if new or not imports:
+        more["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(plan.tags.items())]
+        values = sorted(plan.parameters.items())
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values]
+    else:
+        declared = plan.template.get("Parameters", {})
+        given = [{"ParameterKey": key, "UsePreviousValue": True} for key in declared]
     began = new and _is_first(client, plan.name)
     with aws_errors(f"proposing {plan.name}", service="cloudformation"):
         made = client.create_change_set(
@@ -65,11 +81,7 @@ def propose(
             ChangeSetName=f"{PREFIX}{uuid.uuid4().hex[:12]}",
             ChangeSetType="IMPORT" if imports else "CREATE" if new else "UPDATE",
             Capabilities=list(plan.capabilities),
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value}
-                for key, value in sorted(plan.parameters.items())
-            ],
-            Tags=[{"Key": key, "Value": value} for key, value in sorted(plan.tags.items())],
+            Parameters=given,
             **more,
         )
     name = str(made["Id"])
@@ -112,6 +124,8 @@ def _made(client: CloudFormationClient, stack: str, name: str) -> tuple[Change, 
             return None
         if status == "FAILED":
             told = refusals(client, stack, name, reason)
+            if _REPLACES_DRIFTED in told:
+                told += f": {_BY_HAND}"
             raise OpsError(f"{stack}: expected a change set, CloudFormation refused it: {told}")
         if time.monotonic() > until:
             raise OpsError(

@@ -32,6 +32,16 @@ _REMEDIES: Final = tuple(
             "correct nodes.policies or aws.boundary: name policies that this account has",
         ),
         (
+            r"service.linked role",
+            "ECS makes its role with an account's first cluster, and may be too early to use it: "
+            "run it again; where it is not made by then: aws iam create-service-linked-role "
+            "--aws-service-name ecs.amazonaws.com",
+        ),
+        (
+            r"Export .*in use by",
+            "another stack still imports it: change or delete that one first",
+        ),
+        (
             r"AccessDenied|UnauthorizedOperation|AuthorizationError|not authorized|Access Denied",
             "allow it for these credentials: CloudFormation works with them",
         ),
@@ -40,9 +50,19 @@ _REMEDIES: Final = tuple(
             f"{_AGAIN} (SQS keeps a queue's name for 60 s)",
         ),
         (
-            r"BucketAlreadyExists|\(S3::Bucket\).*(already exists|name is not available)",
+            r"BucketAlreadyExists|name is not available",
             "buckets' names are worldwide: name another (aws.artifact_bucket, payload_bucket, "
             "results.bucket), or rename the fleet",
+        ),
+        (
+            r"BucketAlreadyOwnedByYou",
+            "it was made meanwhile: run it again, which imports it, or tells whose it is",
+        ),
+        (
+            r"\(S3::Bucket\).*already exists",
+            "run it again, which imports it where it is this account's; buckets' names are "
+            "worldwide: where it is another's, name another (aws.artifact_bucket, payload_bucket, "
+            "results.bucket)",
         ),
         (
             r"InstanceType|instance type|Unsupported: The requested configuration",

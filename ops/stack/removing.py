@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Self
 
 from ops import aws
 from ops.errors import Exit, OpsError
-from ops.queues.delayed import Backlog
-from ops.stack import names
+from ops.stack import held as holding
 from ops.stack.applied import Applied
 from ops.stack.changes import Ended
 from ops.stack.follow import delete
 from ops.stack.forgetting import NodeItems
+from ops.stack.pace import lag_seconds
 from ops.stack.states import ABSENT
 from ops.stack.there import read_there
 from ops.stack.together import AT_ONCE, Stop, Told, work_all
@@ -23,28 +24,33 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sqs import SQSClient
 
+    from ops.stack.held import Held
     from worker.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The stacks to delete by queue, `shared` last and "" where it stays; `held` are queues with
-    work. A queue that left the manifest, whose stack is gone and whose nodes the registry still
-    has, is one with the stack "".
+    """The stacks to delete by queue, `shared` last and "" where it stays. A queue that left the
+    manifest, whose stack is gone and whose nodes the registry still has, is one with the stack "".
     """
 
+    fleet: Fleet
     client: CloudFormationClient
+    sqs: SQSClient
     queues: Mapping[str, str]
     shared: str
-    held: tuple[str, ...]
     nodes: NodeItems
+    held: tuple[Held, ...]
+    """The queues with work, as counted at `counted_at`."""
+    counted_at: float
+    """By the monotonic clock, in seconds."""
 
     @classmethod
     def read(cls, fleet: Fleet, only: Sequence[str] = ()) -> Self:
         """Read what there is to delete: the stacks of queues `only`, or everything.
 
-        Of the queues that are not empty each is a line in `held`. Raises OpsError where a queue's
-        stack is not there, and where a count or the registry cannot be read: unknown is not empty.
+        Raises OpsError where a queue's stack is not there, and where a count or the registry cannot
+        be read: unknown is not empty.
         """
         client = aws.cloudformation(fleet, AT_ONCE)
         there = read_there(client, fleet.name)
@@ -62,28 +68,52 @@ class Removal:
                 Exit.USAGE,
             )
         chosen = list(dict.fromkeys(only)) or sorted(found)
-        sqs = aws.sqs(fleet)
-        counted = [name for queue in chosen for name in names.queues_of(fleet.name, queue)]
-        if not only:
-            counted += [fleet.delay_queue_name, fleet.delay_dead_letter_name]
-        lines = (_held(sqs, name) for name in counted)
-        return cls(
+        removal = cls(
+            fleet,
             client,
+            aws.sqs(fleet),
             {queue: found.get(queue, "") for queue in chosen},
             "" if only else shared,
-            tuple(line for line in lines if line),
             nodes,
+            (),
+            0.0,
         )
+        return removal.counted()
 
     @property
     def stacks(self) -> tuple[str, ...]:
         """All of them, in the order of their end."""
         return tuple(name for name in (*self.queues.values(), self.shared) if name)
 
-    def carry_out(self, told: Told) -> Applied:
-        """Delete them. Raises OpsError on Ctrl-C (exit 130)."""
+    @property
+    def pause_seconds(self) -> float:
+        """How long from now another count would still tell of the same time as the last one."""
+        lag = lag_seconds(self.sqs.meta.endpoint_url)
+        return max(0.0, self.counted_at + lag - time.monotonic())
+
+    def counted(self) -> Self:
+        """Count what the queues hold. Raises OpsError."""
+        counted = [one for queue in self.queues for one in holding.of_queue(self.fleet, queue)]
+        if self.shared:
+            counted += holding.of_shared(self.fleet)
+        at = time.monotonic()
+        return replace(self, held=holding.held(self.sqs, counted), counted_at=at)
+
+    def counted_again(self) -> Self:
+        """Count once more, as soon as SQS's counts may differ. Raises OpsError, also on Ctrl-C."""
+        try:
+            time.sleep(self.pause_seconds)
+        except KeyboardInterrupt:
+            raise OpsError("interrupted: nothing was deleted", Exit.INTERRUPTED) from None
+        return self.counted()
+
+    def carry_out(self, told: Told, *, force: bool = False) -> Applied:
+        """Delete them, each after another look at its queues unless with `force`.
+
+        Raises OpsError on Ctrl-C (exit 130).
+        """
         work = {
-            stack or queue: partial(self._queue, queue, stack)
+            stack or queue: partial(self._queue, queue, stack, force)
             for queue, stack in self.queues.items()
         }
         done = _all(work, told)
@@ -91,10 +121,15 @@ class Removal:
             return done
         if not done.well:
             return done.then(Applied(left=(self.shared,)))
-        return done.then(_all({self.shared: partial(delete, self.client, self.shared)}, told))
+        check = self._check(holding.of_shared(self.fleet), force=force)
+        end = partial(delete, self.client, self.shared, check=check)
+        return done.then(_all({self.shared: end}, told))
 
-    def _queue(self, queue: str, stack: str, stop: Stop) -> Ended:
-        ended = delete(self.client, stack, stop) if stack else Ended(queue, "DELETE_COMPLETE")
+    def _queue(self, queue: str, stack: str, force: bool, stop: Stop) -> Ended:
+        check = self._check(holding.of_queue(self.fleet, queue), force=force)
+        ended = (
+            delete(self.client, stack, stop, check) if stack else Ended(queue, "DELETE_COMPLETE")
+        )
         if ended.well and ended.status == "DELETE_COMPLETE":
             try:
                 self.nodes.forget(self.nodes.by_queue().get(queue, ()))
@@ -106,35 +141,12 @@ class Removal:
                 return replace(ended, failure=failure)
         return ended
 
+    def _check(self, counted: Sequence[holding.Counted], *, force: bool) -> Callable[[], str]:
+        if force:
+            return lambda: ""
+        return lambda: holding.in_words(holding.held(self.sqs, counted))
+
 
 def _all(work: Mapping[str, Callable[[Stop], Ended]], told: Told) -> Applied:
     ended, left = work_all(work, told)
     return Applied(tuple(ended), tuple(left))
-
-
-def _held(client: SQSClient, name: str) -> str:
-    """Return what a queue holds, in words; "" where it is empty or not there."""
-    found = _counts(client, name)
-    if found is None or not (found.visible or found.hidden or found.delayed):
-        return ""
-    parts = [
-        f"{count} {what}"
-        for count, what in (
-            (found.visible, "waiting"),
-            (found.hidden, "in flight"),
-            (found.delayed, "delayed"),
-        )
-        if count
-    ]
-    return f"{name} holds messages: {', '.join(parts)}"
-
-
-def _counts(client: SQSClient, name: str) -> Backlog | None:
-    from ops.queues.counts import backlog  # noqa: PLC0415
-
-    with aws.aws_errors(f"looking for {name}"):
-        try:
-            client.get_queue_url(QueueName=name)
-        except client.exceptions.QueueDoesNotExist:
-            return None
-    return backlog(client, name)

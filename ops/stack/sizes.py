@@ -6,7 +6,7 @@ A group's update policy has CloudFormation leave sizes alone that its template d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ops.aws import aws_errors
@@ -29,6 +29,8 @@ class Sizes:
     group: str
     minimum: int
     maximum: int
+    running: int = field(default=0, compare=False)
+    """The desired capacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ class Moved:
 def read_moved(client: AutoScalingClient, plan: StackPlan) -> Moved | None:
     """Read the bounds of a plan's group; None where it has none, or none is there.
 
-    A minimum that a window of scaling sets is wanted as it is. Raises OpsError.
+    A minimum that a window of scaling sets is wanted as it is, and no maximum below the nodes that
+    run: Auto Scaling would choose which of them end. Raises OpsError.
     """
     for group in plan.suspends:
         found = _read(client, group)
         if found is not None:
             least, most = int(plan.parameters["MinNodes"]), int(plan.parameters["MaxNodes"])
             by_clock = found.minimum in minimums(plan.template["Resources"])
+            most = max(most, found.running)
             return Moved(found, Sizes(group, found.minimum if by_clock else least, most))
     return None
 
@@ -82,5 +86,5 @@ def _read(client: AutoScalingClient, group: str) -> Sizes | None:
     with aws_errors(f"reading {group}", service="autoscaling"):
         found = client.describe_auto_scaling_groups(AutoScalingGroupNames=[group])
     for one in found["AutoScalingGroups"]:
-        return Sizes(group, one["MinSize"], one["MaxSize"])
+        return Sizes(group, one["MinSize"], one["MaxSize"], one["DesiredCapacity"])
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ops.aws import aws_errors
 from ops.stack import names
+from ops.stack.states import is_there
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -21,13 +22,15 @@ _QUEUE_TAG = "fleet:queue"
 class Stack:
     """A stack as CloudFormation has it; `queue` is "" for the shared one.
 
-    `code` is the key of the Lambdas' code in the artifact bucket, "" but for the shared one.
+    `code` is the key of the Lambdas' code in the artifact bucket, "" but for the shared one, as the
+    bucket's name is.
     """
 
     name: str
     status: str
     queue: str
     code: str = ""
+    artifact_bucket: str = ""
     exports: frozenset[str] = frozenset()
 
 
@@ -46,6 +49,11 @@ class There:
         """Return the key of the code that a stack's Lambdas have, "" where it has none."""
         found = self.stacks.get(name)
         return "" if found is None else found.code
+
+    def artifact_bucket(self, name: str) -> str:
+        """Return the artifact bucket that a stack has, "" where it has none."""
+        found = self.stacks.get(name)
+        return "" if found is None or not is_there(found.status) else found.artifact_bucket
 
     def exports(self) -> frozenset[str]:
         """Return the names of what the stacks export."""
@@ -74,15 +82,20 @@ def read_there(client: CloudFormationClient, fleet: str) -> There:
                 name, queue = one["StackName"], tags.get(_QUEUE_TAG, "")
                 own = names.queue_stack(fleet, queue) if queue else names.shared_stack(fleet)
                 if tags.get(_NAME_TAG) == fleet and name == own:
-                    stacks[name] = Stack(name, one["StackStatus"], queue, _code(one), _exports(one))
+                    stacks[name] = Stack(
+                        name,
+                        one["StackStatus"],
+                        queue,
+                        _parameter(one, "Code"),
+                        _parameter(one, "ArtifactBucket"),
+                        _exports(one),
+                    )
     return There(stacks)
 
 
-def _code(stack: StackTypeDef) -> str:
+def _parameter(stack: StackTypeDef, key: str) -> str:
     given = stack.get("Parameters", [])
-    return next(
-        (one.get("ParameterValue", "") for one in given if one["ParameterKey"] == "Code"), ""
-    )
+    return next((one.get("ParameterValue", "") for one in given if one["ParameterKey"] == key), "")
 
 
 def _exports(stack: StackTypeDef) -> frozenset[str]:

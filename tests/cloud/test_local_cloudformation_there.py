@@ -145,8 +145,20 @@ def test_an_export_in_use_is_kept(stacks: Stacks) -> None:
     }
     parameters = {"Shared": "exporting"}
     assert stacks.apply("importing", user, "CREATE", parameters=parameters) == "CREATE_COMPLETE"
-    assert stacks.delete("exporting") == "DELETE_FAILED"
-    assert "in use by importing" in stacks.shown("exporting")["StackStatusReason"]
+    # It goes back to what it was.
+    assert stacks.delete("exporting") == "CREATE_COMPLETE"
+    refused = "Export exporting-arn cannot be deleted as it is in use by importing"
+    assert stacks.shown("exporting")["StackStatusReason"] == refused
+    without = of(Queue=queue(QueueName="exported"), Other=queue())
+    assert stacks.apply("exporting", without) == "UPDATE_ROLLBACK_COMPLETE"
+    events = stacks.api.describe_stack_events(StackName="exporting")["StackEvents"]
+    assert refused in {event.get("ResourceStatusReason") for event in events[:4]}
+    assert set(stacks.physical("exporting")) == {"Queue"}
+    other = json.loads(json.dumps({**without, "Outputs": shared["Outputs"]}))
+    other["Outputs"]["Arn"]["Value"]["Fn::GetAtt"][0] = "Other"
+    assert stacks.apply("exporting", other) == "UPDATE_ROLLBACK_COMPLETE"
+    events = stacks.api.describe_stack_events(StackName="exporting")["StackEvents"]
+    assert "cannot be updated as it is in use by importing" in str(events)
     assert stacks.delete("importing") == "DELETE_COMPLETE"
     assert stacks.delete("exporting") == "DELETE_COMPLETE"
 

@@ -137,6 +137,6 @@ def test_logs_are_those_of_a_node_and_of_nothing_else(tmp_path: Path, name: str)
     for folder in ("nodes/i-1/log", "nodes/i-2/log", "secret/log"):
         (tmp_path / folder).mkdir(parents=True)
     assert node_folder(tmp_path, "i-1") == tmp_path / "nodes/i-1"
-    with pytest.raises(OpsError, match="expected a node of this local fleet, found none") as no:
+    with pytest.raises(OpsError, match="expected one node of this local fleet, found none") as no:
         node_folder(tmp_path, name)
     assert no.value.code == Exit.USAGE

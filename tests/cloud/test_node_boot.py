@@ -43,6 +43,8 @@ class Node:
     proxy: Faulty
     folder: Path
     bucket: str = field(default_factory=lambda: f"boot-artifacts-{next(NUMBERS)}")
+    role: str = ""
+    """Where the metadata service is whose credentials it has; none of its own."""
 
     def __post_init__(self) -> None:
         self.root, self.app, self.bin = (self.folder / name for name in ("root", "app", "bin"))
@@ -75,6 +77,10 @@ class Node:
             "FLEET_ROOT": str(self.root),
             "PATH": f"{self.bin}:{os.environ['PATH']}",
         }
+        if self.role:
+            for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "EC2_METADATA_DISABLED"):
+                del env[f"AWS_{name}"]
+            env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = self.role
         return subprocess.Popen(
             [sys.executable, "-m", "ops", "node", "boot", "--fleet", "shop", "--queue", queue,
              "--bucket", self.bucket, "--region", REGION, *more],

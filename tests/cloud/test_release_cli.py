@@ -59,6 +59,7 @@ def test_a_release_is_put_and_becomes_the_current_one(shop: Shop) -> None:
         "release": "v1",
         "key": "releases/v1.tar.gz",
         "sha256": sha256,
+        "queues": ["mail"],
     }
     assert shop.ok("release", "show").stdout == f"v1  sha256 {sha256}\n"
     data = json.loads(shop.ok("release", "show", "--json").stdout)

@@ -126,7 +126,9 @@ def test_a_group_s_zones_are_not_evened_out(shop: Shop) -> None:
 def test_asked_again_there_is_nothing_to_do(shop: Shop) -> None:
     ran = shop.run("stack", "plan")
     assert (ran.returncode, ran.stdout) == (0, "")
-    assert "the stacks are as the manifest wants them" in ran.stderr
+    assert ran.stderr.endswith(
+        "the templates bring no change; what was changed by hand: ops stack drift\n"
+    )
     assert shop.proposed() == []
     again = json.loads(shop.ok("stack", "apply", "--yes", "--json").stdout)
     assert {one["status"] for one in again["stacks"]} == {"NO_CHANGE"}
@@ -189,8 +191,8 @@ def test_one_queue_comes_and_when_it_left_the_manifest_it_is_told_and_ended(shop
     ran = shop.run("stack", "destroy", "notes", "--yes")
     assert ran.returncode == 1
     assert ran.stderr.splitlines() == [
-        "shop-notes holds messages: 1 waiting",
-        "wait until they are empty, or lose them with --force",
+        "shop-notes: expected no messages, found 1 waiting: let the workers finish them, or lose "
+        "them with --force"
     ]
     ran = shop.run("stack", "destroy", "notes", "--force")
     assert ran.returncode == 2
@@ -306,7 +308,7 @@ def test_a_plan_that_is_refused_withdraws_what_it_proposed(shop: Shop) -> None:
 def test_all_of_it_is_ended_and_what_outlives_it_is_kept(shop: Shop) -> None:
     ran = shop.run("stack", "destroy", "--yes")
     assert ran.returncode == 1
-    assert "shop-mail holds messages: 1 waiting" in ran.stderr
+    assert "shop-mail: expected no messages, found 1 waiting: " in ran.stderr
     shop.client("sqs").purge_queue(QueueUrl=shop.queue_url("mail"))
     ran = shop.ok("stack", "destroy", "--yes", "--json")
     ended = [one["stack"] for one in json.loads(ran.stdout)["stacks"]]

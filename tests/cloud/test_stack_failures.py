@@ -193,7 +193,7 @@ def test_a_bucket_that_was_deleted_by_hand_ends_no_lambda(shop: Shop) -> None:
     (line,) = refused(shop)
     assert line == (
         f"fails-shared: s3://{shop.bucket}: expected the shared stack's bucket, found none: it was "
-        f"deleted by hand: make it again (aws s3 mb s3://{shop.bucket}), and run it again"
+        "deleted by hand: make it again: ops stack apply --revert-drift --yes"
     )
     assert shop.proposed() == []
     functions = shop.client("lambda").list_functions()["Functions"]

@@ -120,6 +120,9 @@ def test_an_operators_hold_stands_against_the_engine_and_new_workers(on: Node) -
 
     done = on.ops("node", "resume")
     assert (done.returncode, done.stderr) == (0, ""), done
+    account = on.account()
+    assert (account["receives"], account["because"]) == (True, "")
+    assert {each["phase"] for each in account["workers"]} == {"running"}
     word = on.wait_word("its resuming", lambda word: not word.paused)
     assert (word.wanted, word.token[:9]) == (Wanted.RUN, "withdrawn")
     assert fresh.status()["phase"] == "running"

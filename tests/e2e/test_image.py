@@ -23,6 +23,7 @@ from tests.e2e.machine_work import Working, working
 
 BUCKET = "works-artifacts"
 SCRIPT = REPOSITORY / "deploy/image/install.sh"
+WANTED = "etc/systemd/system/multi-user.target.wants/fleet-boot.service"
 #: What the project has for its tests and its local AWS, and a node has not.
 NOT_ON_A_NODE = ("hypothesis", "moto", "mypy", "psutil", "pytest", "ruff")
 
@@ -107,6 +108,11 @@ def test_a_node_of_the_image_boots_and_works(tmp_path: Path) -> None:
 
         # Again over what is there: it puts in order what somebody changed.
         (root / "etc/systemd/system/fleet-agent.service").write_text("")
+        assert (root / "etc/fleet/boot.env").exists()
+        assert (root / WANTED).is_symlink()
         assert install(root).returncode == 0
+        # An image of this machine would not be this node.
+        assert list((root / "etc/fleet").iterdir()) == []
+        assert not (root / WANTED).is_symlink()
         unit = (root / "etc/systemd/system/fleet-agent.service").read_text()
         assert unit == (REPOSITORY / "deploy/systemd/fleet-agent.service").read_text()

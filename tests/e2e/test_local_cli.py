@@ -8,73 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ops.local.machine.processes import below, table
 from ops.local.running import began
-from tests.cloud.machines import Fleet, until
+from tests.cloud.local_stacks import admin
+from tests.cloud.machines import until
+from tests.e2e.desk import MANIFEST, Desk, opened
 
 # A dozen commands, each a process that imports boto3.
 pytestmark = pytest.mark.timeout(300)
-
-ROOT = Path(__file__).parents[2]
-MANIFEST = 'name = "desk"\nregion = "eu-west-1"\n[queues.q]\ntasks = ["q.*"]\n'
-
-
-@dataclass
-class Desk:
-    """A folder with a manifest, and `ops` run in it."""
-
-    folder: Path
-    env: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def state(self) -> Path:
-        return self.folder / ".fleet-local"
-
-    def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "ops", "local", *args]
-
-    def environ(self) -> dict[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLEET_", "AWS_"))}
-        return {**clean, "PYTHONPATH": str(ROOT), **self.env}
-
-    def ops(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*args),
-            cwd=self.folder,
-            env=self.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-
-    def ok(self, *args: str) -> str:
-        done = self.ops(*args)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def json(self, *args: str) -> Any:
-        return json.loads(self.ok(*args, "--json"))
-
-    def fleet(self) -> Fleet:
-        return Fleet(self.json("status")["url"], self.state)
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[Desk]:
-    (folder / "fleet.toml").write_text(MANIFEST)
-    desk = Desk(folder)
-    try:
-        yield desk
-    finally:
-        desk.ops("down")
 
 
 @pytest.fixture
@@ -199,8 +145,7 @@ def test_an_interrupted_start_leaves_nothing(desk: Desk) -> None:
     _, said = starting.communicate(timeout=60)
     assert starting.returncode == 130
     assert "Traceback" not in said
-    # Where the signal came while it was being started, it ends when it finds nobody to answer to.
-    until("its server's end", lambda: began(pid) is None)
+    assert began(pid) is None
     assert desk.ops("status").returncode == 3
 
 
@@ -240,3 +185,46 @@ def test_a_log_is_followed_until_its_node_ends(up: Desk) -> None:
     # The shell may say of its `sleep` that the machine's end killed it.
     assert set(following.stdout.read().split()) <= {"tick", "Killed"}
     assert following.wait(60) == 0
+
+
+def test_a_node_is_told_by_any_part_of_its_id(up: Desk) -> None:
+    fleet = up.fleet()
+    fleet.template("desk-part", "#!/bin/sh\necho first\necho second\nexit 3\n")
+    fleet.group("desk-part")
+    (id,) = fleet.serving("desk-part", 1)
+    until(
+        "its user data's end",
+        lambda: "user-data exit 3" in up.ok("status"),
+    )
+    (node,) = [each for each in up.json("status")["nodes"] if each["id"] == id]
+    assert (node["user_data"], node["user_data_exit"]) == ("done", 3)
+    lines = up.ok("logs", id[5:13], "--unit", "user-data", "--json").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"log": "user-data", "line": "first"},
+        {"log": "user-data", "line": "second"},
+    ]
+    none = up.ops("logs", "nonesuch")
+    assert (none.returncode, id in none.stderr) == (2, True)
+    # As on the node: what its boot has left there is what a command of `ops node` finds.
+    (fleet.node(id) / "etc/fleet/node.env").write_text("FLEET_QUEUE=q\n")
+    said = up.ops("run", "--node", id[5:], "--", sys.executable, "-m", "ops", "node", "status")
+    assert f"{fleet.node(id)}/run/fleet: expected the socket of a worker" in said.stderr
+    fleet.empty("desk-part")
+
+
+def test_what_sqs_does_not_say_is_no_zero_and_hides_nothing_else(up: Desk) -> None:
+    fleet = up.fleet()
+    fleet.client("sqs").create_queue(QueueName="desk-one")
+    admin(fleet.url, "faults", "POST", {"service": "sqs", "code": "AccessDenied", "status": 403})
+    try:
+        status = up.ops("status")
+        assert (status.returncode, status.stdout.splitlines()[3].split()) == (3, ["?"] * 4)
+        assert "looking at the queues: access denied" in status.stderr
+        assert json.loads(up.ops("status", "--json").stdout)["queues"] is None
+        admin(fleet.url, "faults", "DELETE")
+        counts = {"service": "sqs", "operation": "GetQueueAttributes"}
+        admin(fleet.url, "faults", "POST", {**counts, "code": "AccessDenied", "status": 403})
+        lines = [line.split() for line in up.ops("status").stdout.splitlines()]
+        assert ["desk-one", "?", "?", "?"] in lines
+    finally:
+        admin(fleet.url, "faults", "DELETE")

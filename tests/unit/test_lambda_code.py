@@ -57,7 +57,7 @@ def code(fleet: Fleet) -> lambda_code.Code:
 def places(code: lambda_code.Code, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The zip unpacked, and what Lambda has by itself."""
     folder, sdk = tmp_path_factory.mktemp("code"), tmp_path_factory.mktemp("sdk")
-    with zipfile.ZipFile(io.BytesIO(code.data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(code.packed())) as archive:
         archive.extractall(folder)
     for name in SDK:
         spec = importlib.util.find_spec(name)
@@ -81,7 +81,7 @@ def alone(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProces
 
 
 def names(code: lambda_code.Code) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(code.data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(code.packed())) as archive:
         return archive.namelist()
 
 
@@ -143,7 +143,7 @@ def test_nothing_lies_beside_the_manifest_but_code(fleet: Fleet) -> None:
         moved.chdir(beside)
         moved.syspath_prepend(str(beside))
         packed = lambda_code.build(fleet)
-    with zipfile.ZipFile(io.BytesIO(packed.data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(packed.packed())) as archive:
         assert not [name for name in archive.namelist() if b"zyxwv-98765" in archive.read(name)]
 
 
@@ -160,11 +160,11 @@ def test_it_has_no_caches_no_commands_and_no_sdk(code: lambda_code.Code) -> None
 
 
 def test_it_is_far_below_what_lambda_takes(code: lambda_code.Code) -> None:
-    with zipfile.ZipFile(io.BytesIO(code.data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(code.packed())) as archive:
         size = sum(one.file_size for one in archive.infolist())
     # 250 MB unzipped; 50 MB where a zip is uploaded directly (Lambda quotas).
     assert size < 100_000_000
-    assert len(code.data) < 50_000_000
+    assert len(code.packed()) < 50_000_000
 
 
 def test_one_that_is_too_large_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from ops.errors import Exit, OpsError
 from ops.release.artifact import pack
 from ops.release.contents import files_of
-from ops.release.pointer import BadPointer, Pointer
+from ops.release.pointer import MOST_BYTES, BadPointer, Pointer
 from ops.release.unpack import link, unpack
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n"
@@ -157,6 +157,15 @@ def test_a_pointer_is_read_as_it_was_written() -> None:
     pointer = Pointer.to("r1", "0" * 64)
     assert Pointer.read(pointer.text()) == pointer
     assert pointer.key == "releases/r1.tar.gz"
+    told = Pointer.to("r1", "0" * 64, ["mail", "box"])
+    assert Pointer.read(told.text()) == told
+    assert told.queues == ("box", "mail")
+
+
+def test_a_pointer_with_many_queues_is_as_short_as_a_node_reads() -> None:
+    many = Pointer.to("r1", "0" * 64, [f"queue-{number}" for number in range(500)])
+    assert len(many.text()) <= MOST_BYTES
+    assert Pointer.read(many.text()) == Pointer.to("r1", "0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_where_secrets_usually_are_stays_here_and_is_named(tmp_path: Path, name:
         "id_rsa.pub",
         "secretsanta.py",
         "my_secrets.py",
+        "secrets.py",
         "kube/config",
         "credentials.py",
         "accounts.json",

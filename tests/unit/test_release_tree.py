@@ -87,11 +87,11 @@ def test_before_the_first_commit_all_is_uncommitted(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_makes_no_tree_dirty_and_what_is_included_does(tmp_path: Path) -> None:
-    committed(tmp_path, **{"secrets.py": "x", ".env": "x"})
-    (tmp_path / "secrets.py").write_text("y")
+    committed(tmp_path, **{"secrets.ini": "x", ".env": "x"})
+    (tmp_path / "secrets.ini").write_text("y")
     (tmp_path / ".env").unlink()
     assert files_of(tmp_path).changed == ()
-    assert files_of(tmp_path, ["secrets.py"]).changed == ("secrets.py",)
+    assert files_of(tmp_path, ["secrets.ini"]).changed == ("secrets.ini",)
 
 
 @pytest.mark.parametrize("release", [None, "v1", "v1-dirty"])

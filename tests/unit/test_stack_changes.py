@@ -15,10 +15,11 @@ from ops.stack.changes import (
     is_nothing,
     read_changes,
 )
-from ops.stack.drift import Drift, differences
 from ops.stack.events import first_failure
+from ops.stack.importable import Importable
 from ops.stack.importing import as_imports
 from ops.stack.there import Stack, There
+from ops.stack.whose import Found, Import
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -45,6 +46,12 @@ def event(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
         (changed("Import"), "import", False),
         (changed("Dynamic"), "perhaps change", False),
         (changed("Rename"), "rename", False),
+        (changed("SyncWithActual"), "record", False),
+        # What was deleted, which one of the two that is is not documented.
+        (changed("Add", ResourceDriftStatus="DELETED"), "make again", False),
+        (changed("Modify", ResourceDriftStatus="DELETED"), "make again", False),
+        (changed("Remove", ResourceDriftStatus="DELETED"), "delete", True),
+        (changed("Modify", ResourceDriftStatus="MODIFIED"), "change", False),
     ],
 )
 def test_each_action_has_its_word(found: dict[str, Any], word: str, loses: bool) -> None:
@@ -87,7 +94,7 @@ def test_a_row_without_properties_names_what_is_there() -> None:
 
 def test_what_is_there_already_is_imported() -> None:
     made = from_resources({"Messages": {"Type": QUEUE}, "Role": {"Type": "AWS::IAM::Role"}})
-    one = {"ResourceIdentifier": {"QueueUrl": "https://q"}}
+    one = Import(Importable(QUEUE, "QueueUrl", "shop-mail"), Found("https://q", {}))
     assert as_imports(made, {"Messages": one}) == (
         Change("import", "Messages", QUEUE, "https://q"),
         Change("create", "Role", "AWS::IAM::Role"),
@@ -171,7 +178,7 @@ def test_where_nothing_failed_there_is_no_cause() -> None:
 @pytest.mark.parametrize(
     ("ended", "words"),
     [
-        (Ended("s", "NO_CHANGE"), "s: as it is to be"),
+        (Ended("s", "NO_CHANGE"), "s: the template brings no change"),
         (Ended("s", "CREATE_COMPLETE", seconds=16.6), "s: create complete (17 s)"),
         (Ended("s", "ROLLBACK_COMPLETE", "Group: no"), "s: failed (0 s)"),
     ],
@@ -201,29 +208,3 @@ def test_the_fleet_s_own_stacks_are_known_by_their_tags() -> None:
     assert there.status("shop-queue-old") == "UPDATE_COMPLETE"
     assert there.status("shop-queue-new") == ""
     assert there.queues_beside(["mail", "new"]) == ("old",)
-
-
-def test_drift_is_a_line_a_property() -> None:
-    found = {
-        "LogicalResourceId": "Messages",
-        "ResourceType": QUEUE,
-        "StackResourceDriftStatus": "MODIFIED",
-        "PropertyDifferences": [
-            {"PropertyPath": "/Tags/0/Value", "ExpectedValue": "a", "ActualValue": "b" * 300},
-            {"PropertyPath": "/DelaySeconds", "ExpectedValue": "0", "DifferenceType": "REMOVE"},
-        ],
-    }
-    one, other = (drift.row() for drift in differences("s", found))
-    assert one["property"] == "Tags.0.Value"
-    assert (one["wanted"], one["found"]) == ("a", "b" * 200)
-    assert (other["property"], other["found"]) == ("DelaySeconds", None)
-
-
-def test_what_is_gone_is_drift_as_well() -> None:
-    found = {
-        "LogicalResourceId": "Messages",
-        "ResourceType": QUEUE,
-        "StackResourceDriftStatus": "DELETED",
-    }
-    assert list(differences("s", found)) == [Drift("s", "Messages", QUEUE)]
-    assert Drift("s", "Messages", QUEUE).row()["found"] == "deleted"

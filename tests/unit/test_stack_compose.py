@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ops.queues.wanted import Wanted, wanted
-from ops.stack.compose import Importable, StackPlan, plans, queue, shared
+from ops.stack.compose import StackPlan, plans, queue, shared
+from ops.stack.importable import POLICY, Importable
 from ops.stores.buckets import FoundBucket
 from ops.stores.buckets import steps as bucket_steps
 from ops.stores.tables import FoundTable
@@ -429,27 +430,54 @@ def test_what_can_be_imported() -> None:
     assert first.imports["Payloads"] == Importable(
         "AWS::S3::Bucket", "BucketName", "media-payloads"
     )
-    for each in (first, plan):
-        for logical in each.imports:
-            # What CloudFormation asks of a resource that is to be imported.
-            assert "DeletionPolicy" in each.template["Resources"][logical], logical
+    assert first.imports["PayloadsPolicy"] == Importable(POLICY, "Bucket", "media-payloads")
+    assert first.imports["Payloads"].parts == {"fleet-payloads", "fleet-results"}
+    assert first.imports["PayloadsPolicy"].parts == {"FleetTlsOnly"}
+
+
+def said(plan: StackPlan, *names: str) -> dict[str, Any]:
+    return {name: plan.imports[name].properties for name in names}
 
 
 def test_an_import_is_of_nothing_else() -> None:
     plan = queue(rich(), "video", ACCOUNT)
-    one = plan.only(["Messages"])
+    one = plan.only(said(plan, "Messages"))
     assert list(one.template["Resources"]) == ["Messages"]
     assert "Outputs" not in one.template
-    assert refers_to(one) <= set(one.template["Parameters"])
-    others = shared(rich(), ACCOUNT).only(["OnceTable", "DelayQueue", "Payloads"])
-    found = {name: set(each["Properties"]) for name, each in others.template["Resources"].items()}
+    assert refers_to(one) == set()
+    first = shared(rich(), ACCOUNT)
+    others = first.only(said(first, "OnceTable", "DelayQueue", "Payloads", "PayloadsPolicy"))
+    resources = others.template["Resources"]
+    found = {name: set(each["Properties"]) for name, each in resources.items()}
     # What is left out is set by the update that follows.
     assert found["DelayQueue"] == {"QueueName"}
     assert found["Payloads"] == {"BucketName"}
-    assert {"TableName", "KeySchema", "TimeToLiveSpecification"} <= found["OnceTable"]
-    assert "PointInTimeRecoverySpecification" not in found["OnceTable"]
+    assert found["PayloadsPolicy"] == {"Bucket", "PolicyDocument"}
+    assert found["OnceTable"] == {"TableName", "AttributeDefinitions", "KeySchema"}
+    for logical, each in resources.items():
+        # What CloudFormation asks of a resource that is to be imported.
+        assert each["DeletionPolicy"], logical
     with pytest.raises(KeyError):
-        plan.only(["Group"])
+        plan.only({"Group": {}})
+
+
+def test_an_import_into_a_stack_leaves_its_template_as_it_is() -> None:
+    # As it was before the manifest had a bucket: what the bucket has is on a condition that fails.
+    before = shared(plain(), ACCOUNT)
+    after = shared(plain('payload_bucket = "big"'), ACCOUNT)
+    assert "Payloads" not in before.imports
+    beside = after.beside(before.template, said(after, "Payloads"))
+    assert beside.template["Resources"]["Payloads"] == {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "RetainExceptOnCreate",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {"BucketName": "big"},
+    }
+    for part in ("Outputs", "Conditions", "Parameters"):
+        assert beside.template[part] == before.template[part]
+    others = {**beside.template["Resources"], "Payloads": None}
+    assert others == {**before.template["Resources"], "Payloads": None}
+    assert refers_to(beside.only(said(after, "Payloads"))) == set()
 
 
 def refers_to(plan: StackPlan) -> set[str]:

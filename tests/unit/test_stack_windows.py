@@ -15,7 +15,6 @@ from cronsim import CronSim
 from ops.scaling.settings import settings_of
 from ops.scaling.window_times import moment
 from ops.scaling.windows import bounds_at, next_change
-from ops.stack.crons import minutes_of_week, never_together, plain_cron
 from ops.stack.windows import MOST_ACTIONS, minimums, scheduled
 from tests.unit.stack_fleets import plain
 from worker.fleet import Queue
@@ -223,53 +222,6 @@ def test_a_year_of_actions_is_a_year_of_the_engine(windows: tuple[str, ...]) -> 
         assert found == bounds_at(group, at).minimum, datetime.fromtimestamp(at, UTC)
         assert found <= bounds_at(whole, at).minimum
     assert len(seen) > 1
-
-
-@pytest.mark.parametrize(
-    ("cron", "text"),
-    [
-        ("*/15 0-6 1,15 * *", "*/15 0-6 1,15 * *"),
-        ("0 8 * jan-mar sun", "0 8 * 1-3 0"),
-        ("0  8 * * MON,WED", "0 8 * * 1,3"),
-        ("0 8 L * *", None),
-        ("0 8 * * MON#2", None),
-        ("0 8 * * SAT-SUN", None),
-    ],
-)
-def test_cron_in_numbers(cron: str, text: str | None) -> None:
-    assert plain_cron(cron) == text
-
-
-@pytest.mark.parametrize(
-    ("cron", "minutes"),
-    [
-        ("5 8 * * *", {day * 1440 + 485 for day in range(7)}),
-        ("0 0,1 * * 0", {0, 60}),
-        ("0 0 * * 7", {0}),
-        ("0 0 1-31 * *", None),  # with a day of the week either would be enough
-        ("0 0 */2 * *", None),
-        ("0 0 * 1-11 *", None),
-        ("0 0 * * MON#2", None),
-        ("0 0 * * 5L", None),
-    ],
-)
-def test_what_comes_every_week(cron: str, minutes: set[int] | None) -> None:
-    assert minutes_of_week(cron) == minutes
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "never"),
-    [
-        ("0 8 1 * *", "0 9 1 * *", True),
-        ("0 8 1 * *", "30 8 1 * *", True),
-        ("0 8 1 1 *", "0 8 1 2 *", True),
-        ("0 8 1 * *", "0 8 2 * *", True),
-        ("0 8 1 * *", "0 8 1 * *", False),
-        ("0 8 1 * *", "0 8 2 * MON", False),
-    ],
-)
-def test_expressions_that_never_fire_together(one: str, other: str, never: bool) -> None:
-    assert never_together(one, other) is never
 
 
 def test_as_many_actions_as_a_group_may_have() -> None:

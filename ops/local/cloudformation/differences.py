@@ -27,6 +27,11 @@ class Difference:
     actual: str
     kind: str
 
+    @property
+    def is_tag_of_others(self) -> bool:
+        """Whether it is a tag that the template does not name, which CloudFormation leaves."""
+        return self.kind == "ADD" and self.path.startswith("/Tags/")
+
 
 def differences(expected: Any, actual: Any, path: str = "") -> Iterator[Difference]:
     """Yield where `actual` is not what `expected` says."""

@@ -65,6 +65,10 @@ class Change:
     replacement: str = ""
     details: tuple[dict[str, Any], ...] = ()
     policy: str = ""
+    drift: str = ""
+    """Of a change set that compares with what is there: what the resource is now."""
+    ignored: tuple[str, ...] = ()
+    """Properties whose drift it leaves alone."""
 
     def shown(self) -> dict[str, Any]:
         """Return it as DescribeChangeSet shows it."""
@@ -73,6 +77,10 @@ class Change:
             "PolicyAction": self.policy,
             "PhysicalResourceId": self.physical,
             "Replacement": self.replacement,
+            "ResourceDriftStatus": self.drift,
+            "ResourceDriftIgnoredAttributes": [
+                {"Path": f"/Properties/{name}", "Reason": "MANAGED_BY_AWS"} for name in self.ignored
+            ],
         }
         return {
             "Type": "Resource",
@@ -113,6 +121,8 @@ class ChangeSet:
     execution: str
     reason: str = ""
     description: str = ""
+    drift: str = ""
+    """Of one that compares with what is there: whether anything drifted."""
     at: datetime = field(default_factory=now)
 
 

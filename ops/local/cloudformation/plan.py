@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ops.local.cloudformation.errors import Invalid
 from ops.local.cloudformation.evaluate import Evaluation
 from ops.local.cloudformation.functions import Unknown, references
+from ops.local.cloudformation.live import Live, differs
 from ops.local.cloudformation.model import Change, Made
 from ops.local.cloudformation.schema import schema_of
 
 
-def changes(evaluation: Evaluation) -> list[Change]:
+def changes(evaluation: Evaluation, there: Mapping[str, Live]) -> list[Change]:
     """Return the changes, each after those it needs, removals last.
 
-    Raises Invalid for a template that cannot be resolved, Refused for a type nobody knows.
+    `there` has the resources as they are, by name, where that is compared as well. Raises Invalid
+    for a template that cannot be resolved, Refused for a type nobody knows.
     """
     found: list[Change] = []
     old = evaluation.stack.resources
@@ -33,7 +37,15 @@ def changes(evaluation: Evaluation) -> list[Change]:
             continue
         if made.kind != kind:
             raise Invalid(f"Update of resource type is not permitted. [{name}]")
-        change = _modified(evaluation, made, evaluation.properties(name), resources[name])
+        live = there.get(name)
+        if live is not None and live.status == "DELETED":
+            evaluation.pending.add(name)
+            evaluation.properties(name)
+            found.append(Change("Add", name, kind, drift=live.status))
+            continue
+        change = _modified(evaluation, made, evaluation.properties(name), resources[name], live)
+        if change is not None and live is not None:
+            change = replace(change, drift=live.status, ignored=live.ignored)
         if change is not None:
             found.append(change)
             (evaluation.renewed, evaluation.pending)[change.replacement == "True"].add(name)
@@ -51,12 +63,18 @@ def _identified(evaluation: Evaluation, name: str, kind: str) -> str:
 
 
 def _modified(
-    evaluation: Evaluation, made: Made, wanted: dict[str, Any], resource: dict[str, Any]
+    evaluation: Evaluation,
+    made: Made,
+    wanted: dict[str, Any],
+    resource: dict[str, Any],
+    live: Live | None,
 ) -> Change | None:
+    actual = {} if live is None else live.actual
+    before = {**made.properties, **actual}
     names = [
         name
-        for name in {**made.properties, **wanted}
-        if made.properties.get(name) != wanted.get(name)
+        for name in {**before, **wanted}
+        if (name in actual or before.get(name) != wanted.get(name))
     ]
     if not names:
         if resource.get("DeletionPolicy", "Delete") == made.on_delete:
@@ -64,15 +82,31 @@ def _modified(
         target = {"Attribute": "DeletionPolicy", "RequiresRecreation": "Never"}
         detail = {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
         return Change("Modify", made.logical, made.kind, made.physical, "False", (detail,))
+    # What was changed elsewhere to what the template has now.
+    agreed = {name for name in actual if not differs(name, wanted.get(name), actual)}
     schema = schema_of(made.kind, evaluation.stack.region)
     handler = evaluation.types.get(made.kind)
-    replacing = set(schema.replacing(made.properties, wanted))
+    replacing = set(schema.replacing(before, wanted)) - agreed
     if handler is not None:
-        replacing |= handler.replaced(made.properties, wanted) & set(names)
+        replacing |= handler.replaced(before, wanted) & (set(names) - agreed)
+    if replacing & set(actual):
+        raise Invalid(
+            "The submitted information requires replacement of drifted resources, which is not "
+            "supported. Resolve drift before changing immutable resource properties."
+        )
     details = tuple(
         _detail(evaluation, name, made, wanted, resource, replaces=name in replacing)
+        if live is None
+        else _compared(
+            _detail(evaluation, name, made, wanted, resource, replaces=name in replacing),
+            live,
+            name,
+            agrees=name in agreed,
+        )
         for name in names
     )
+    if len(agreed) == len(names):
+        return Change("SyncWithActual", made.logical, made.kind, made.physical, "", details)
     sure = any(
         d["Evaluation"] == "Static" and d["Target"]["RequiresRecreation"] == "Always"
         for d in details
@@ -81,6 +115,22 @@ def _modified(
     policy = "ReplaceAndRetain" if sure and made.on_replace == "Retain" else ""
     policy = policy or ("ReplaceAndDelete" if sure else "")
     return Change("Modify", made.logical, made.kind, made.physical, replacement, details, policy)
+
+
+def _compared(detail: dict[str, Any], live: Live, name: str, *, agrees: bool) -> dict[str, Any]:
+    """Return a detail with what is there beside what the stack last had."""
+    target = {**detail["Target"], "AfterValueFrom": "TEMPLATE"}
+    target["BeforeValueFrom"] = "PREVIOUS_DEPLOYMENT_STATE"
+    if name in live.actual:
+        target["Drift"] = {
+            "PreviousValue": target.get("BeforeValue", ""),
+            "ActualValue": _shown(live.actual[name]),
+            "DriftDetectionTimestamp": live.at,
+        }
+        target["BeforeValueFrom"] = "ACTUAL_STATE"
+        target["BeforeValue"] = _shown(live.actual[name])
+    target["AttributeChangeType"] = "SyncWithActual" if agrees else "Modify"
+    return {**detail, "Target": target}
 
 
 def _detail(

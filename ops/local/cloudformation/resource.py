@@ -55,6 +55,10 @@ class Resource:
         """Return those properties whose change replaces it."""
         return self.fixed
 
+    def left_alone(self, policy: Mapping[str, Any]) -> frozenset[str]:
+        """Return the properties whose drift an update with this update policy does not see."""
+        return frozenset()
+
     def imported(self, identifier: Mapping[str, str]) -> str:
         """Return the physical id of what an identifier names."""
         return "|".join(identifier.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from ops.local.cloudformation.steps import Steps
 
 @dataclass(slots=True)
 class Run(Steps):
-    """One operation on a stack."""
+    """One operation on a stack; `importers` says which other stacks import an export."""
+
+    importers: Callable[[str], Sequence[str]] = lambda _: ()
 
     def create(self, wish: Wish) -> bool:
         """Make everything; roll back where something fails. Return whether it was made."""
@@ -37,6 +40,7 @@ class Run(Steps):
         stack, before = self.stack, dict(self.stack.resources)
         try:
             self._apply()
+            self._check_exports()
         except FAILURES as error:
             stack.say(f"{done}_ROLLBACK_IN_PROGRESS", reason_of(error))
             rolled = self._roll_back()
@@ -80,6 +84,15 @@ class Run(Steps):
         self.stack.wish = wish
         self.stack.outputs = self.evaluation.outputs()
 
+    def _check_exports(self) -> None:
+        """Raise Refused where the outputs would take away or change what others import."""
+        assert self.evaluation is not None  # noqa: S101
+        new = _exports(self.evaluation.outputs())
+        for name, value in _exports(self.stack.outputs).items():
+            if new.get(name) != value and (users := self.importers(name)):
+                what = "updated" if name in new else "deleted"
+                raise Refused(in_use(name, what, users))
+
     def _apply(self) -> None:
         assert self.evaluation is not None  # noqa: S101
         for name, resource in self._wanted().items():
@@ -106,6 +119,15 @@ class Run(Steps):
             except FAILURES:
                 whole = False
         return whole
+
+
+def in_use(export: str, what: str, users: Sequence[str]) -> str:
+    """Return CloudFormation's words for an export that cannot be deleted or updated."""
+    return f"Export {export} cannot be {what} as it is in use by {', '.join(users)}"
+
+
+def _exports(outputs: Sequence[dict[str, str]]) -> dict[str, str]:
+    return {one["ExportName"]: one["OutputValue"] for one in outputs if "ExportName" in one}
 
 
 def _policy(made: Made) -> str:

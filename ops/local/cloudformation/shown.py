@@ -66,6 +66,8 @@ def change_set(of: Stack, one: ChangeSet) -> dict[str, Any]:
             "Tags": [{"Key": key, "Value": value} for key, value in wish.tags.items()],
             "Changes": [change.shown() for change in one.changes],
             "IncludeNestedStacks": False,
+            "DeploymentMode": "REVERT_DRIFT" if one.drift else None,
+            "StackDriftStatus": one.drift,
         }
     )
 

@@ -6,30 +6,18 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.local.cloudformation import drift, existing, plan, wishes
+from ops.local.cloudformation import drift, wishes
 from ops.local.cloudformation.errors import Invalid, Refused
 from ops.local.cloudformation.evaluate import Evaluation
 from ops.local.cloudformation.model import ChangeSet, Stack, Wish, now
 from ops.local.cloudformation.place import Clients, Place
 from ops.local.cloudformation.resource import Resource
 from ops.local.cloudformation.resources import TYPES
-from ops.local.cloudformation.run import Run
-
-NO_CHANGES: Final = (
-    "The submitted information didn't contain changes. Submit different information to create a "
-    "change set."
-)
-_UPDATABLE: Final = (
-    "CREATE_COMPLETE",
-    "UPDATE_COMPLETE",
-    "UPDATE_ROLLBACK_COMPLETE",
-    "IMPORT_COMPLETE",
-    "IMPORT_ROLLBACK_COMPLETE",
-)
+from ops.local.cloudformation.run import Run, in_use
 
 
 @dataclass(slots=True)
@@ -115,51 +103,6 @@ class Stacks:
         exports = {name: value for name, (value, _) in self.exports().items()}
         return Evaluation(stack, wish, self.types, look_up, exports, stack.resources)
 
-    def propose(
-        self, stack: Stack, name: str, kind: str, wish: Wish, description: str
-    ) -> ChangeSet:
-        """Return a change set for a stack; one that changes nothing, or cannot be, has failed."""
-        if stack.busy or (kind == "UPDATE" and stack.status not in _UPDATABLE):
-            raise Invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
-        if name in stack.change_sets:
-            raise Invalid(f"ChangeSet {name} already exists for stack {stack.name}")
-        changes: list[Any] = []
-        reason = ""
-        try:
-            evaluation = self.evaluation(stack, wish)
-            if wish.import_existing:
-                owned = {
-                    (made.kind, made.physical)
-                    for other in self.all.values()
-                    if other.deleted is None
-                    for made in other.resources.values()
-                }
-                wish = existing.with_existing(evaluation, self.place(stack), owned)
-                evaluation = self.evaluation(stack, wish)
-            changes = plan.changes(evaluation)
-            if kind == "IMPORT":
-                wishes.check_import(
-                    stack, wish, [c.logical for c in changes if c.action != "Import"]
-                )
-        except (Invalid, Refused, ClientError) as error:
-            reason = str(error)
-        if not reason and kind != "CREATE" and not changes and not wishes.told_anew(stack, wish):
-            reason = NO_CHANGES
-        arn = f"arn:{self.partition}:cloudformation:{self.region}:{self.account}"
-        change_set = ChangeSet(
-            id=f"{arn}:changeSet/{name}/{uuid.uuid4()}",
-            name=name,
-            kind=kind,
-            wish=wish,
-            changes=changes,
-            status="FAILED" if reason else "CREATE_COMPLETE",
-            execution="UNAVAILABLE" if reason else "AVAILABLE",
-            reason=reason,
-            description=description,
-        )
-        stack.change_sets[name] = change_set
-        return change_set
-
     def execute(self, stack: Stack, change_set: ChangeSet, key: str) -> None:
         """Begin to grant a change set; other change sets of the stack are gone with it."""
         if change_set.execution != "AVAILABLE":
@@ -174,10 +117,16 @@ class Stacks:
         def done(whole: bool) -> None:
             change_set.execution = "EXECUTE_COMPLETE" if whole else "EXECUTE_FAILED"
 
-        self.begin(stack, change_set.kind, change_set.wish, done)
+        self.begin(stack, change_set.kind, change_set.wish, done, revert=bool(change_set.drift))
 
     def begin(
-        self, stack: Stack, kind: str, wish: Wish, done: Callable[[bool], None] = lambda _: None
+        self,
+        stack: Stack,
+        kind: str,
+        wish: Wish,
+        done: Callable[[bool], None] = lambda _: None,
+        *,
+        revert: bool = False,
     ) -> None:
         """Begin to grant a wish in a thread of its own: CREATE, UPDATE or IMPORT."""
         if stack.busy:
@@ -187,7 +136,8 @@ class Stacks:
         stack.begun = wish if stack.begun is None else stack.begun
 
         def work() -> None:
-            run = Run(stack, self.place(stack), self.types)
+            run = Run(stack, self.place(stack), self.types, revert=revert)
+            run.importers = lambda name: [each.name for each in self.importers(name)]
             try:
                 run.evaluation = self.evaluation(stack, wish)
             except Invalid as error:
@@ -214,12 +164,10 @@ class Stacks:
         for output in stack.outputs:
             users = [each.name for each in self.importers(output.get("ExportName", ""))]
             if users:
+                before = stack.status
                 stack.say("DELETE_IN_PROGRESS", "User Initiated")
-                stack.say(
-                    "DELETE_FAILED",
-                    f"Export {output['ExportName']} cannot be deleted as it is in use by "
-                    f"{', '.join(users)}",
-                )
+                # Not DELETE_FAILED (aws/aws-sdk issue 383).
+                stack.say(before, in_use(output["ExportName"], "deleted", users))
                 return
         stack.say("DELETE_IN_PROGRESS", "User Initiated")
 

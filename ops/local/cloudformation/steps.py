@@ -10,6 +10,7 @@ from ops.local.cloudformation.differences import differences
 from ops.local.cloudformation.errors import Refused
 from ops.local.cloudformation.evaluate import Evaluation
 from ops.local.cloudformation.failures import FAILURES, reason_of
+from ops.local.cloudformation.live import look
 from ops.local.cloudformation.model import Made, Stack
 from ops.local.cloudformation.place import Place
 from ops.local.cloudformation.resource import Resource, only
@@ -29,6 +30,8 @@ class Steps:
     evaluation: Evaluation | None = None
     undo: list[Callable[[], None]] = field(default_factory=list)
     left: list[Made] = field(default_factory=list)
+    revert: bool = False
+    """Whether what was changed or deleted elsewhere is put back as well."""
 
     def step(self, at: Place, name: str, resource: Mapping[str, Any], made: Made | None) -> None:
         """Bring one resource of the template to what it wants; raises one of FAILURES."""
@@ -44,6 +47,8 @@ class Steps:
             str(resource.get("DeletionPolicy", "Delete")),
             str(resource.get("UpdateReplacePolicy", "Delete")),
         )
+        if made is not None and self.revert:
+            made = self._as_it_is(at, handler, made, resource)
         if made is None:
             self._add(at, handler, wanted, policies)
         elif made.properties != wanted:
@@ -56,6 +61,25 @@ class Steps:
                 self._change(at, handler, made, wanted, policies)
         else:
             made.on_delete, made.on_replace = policies
+
+    def _as_it_is(
+        self, at: Place, handler: Resource, made: Made, resource: Mapping[str, Any]
+    ) -> Made | None:
+        """Return a resource with the properties it has, None where it was deleted elsewhere.
+
+        So an update is from what is there, and back to that where it is undone.
+        """
+        found = look(made, at, handler, resource.get("UpdatePolicy", {}))
+        if found.status == "DELETED":
+            return None
+        if not found.actual:
+            return made
+
+        def remember() -> None:
+            self.stack.resources[made.logical] = made
+
+        self.undo.append(remember)
+        return replace(made, properties=found.before(made))
 
     def _add(
         self,
@@ -169,6 +193,8 @@ class Steps:
         if found is None:
             raise Refused(f"{handler.kind} {physical}: the local AWS made it and does not have it")
         for each in differences(only(wanted, *(names or wanted)), found):
+            if each.is_tag_of_others:
+                continue
             raise Refused(
                 f"{handler.kind} {physical}: the local AWS did not keep Properties{each.path}: "
                 f"expected {each.expected}, found {each.actual}"

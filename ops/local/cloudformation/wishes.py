@@ -44,6 +44,10 @@ def check_import(stack: Stack, wish: Wish, others: list[str]) -> None:
             "being imported, you cannot update, create or delete resources during import "
             "operations."
         )
+    old = {} if stack.wish is None else stack.wish.template.get("Outputs", {})
+    new = wish.template.get("Outputs", {})
+    if any(old.get(name) != output for name, output in new.items()):
+        raise Invalid("As part of the import operation, you cannot modify or add [Outputs]")
     resources = wish.template["Resources"]
     for name, identifier in wish.imports.items():
         if name not in resources:

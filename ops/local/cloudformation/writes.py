@@ -9,8 +9,9 @@ from moto.cloudformation.exceptions import CloudFormationError
 
 from ops.local.cloudformation.errors import Invalid
 from ops.local.cloudformation.model import Stack
+from ops.local.cloudformation.proposing import NO_CHANGES, propose
 from ops.local.cloudformation.request import Request, change_set_of, named
-from ops.local.cloudformation.stacks import NO_CHANGES, Stacks
+from ops.local.cloudformation.stacks import Stacks
 
 
 def _create_stack(asked: Request, stacks: Stacks) -> Any:
@@ -28,7 +29,7 @@ def _create_stack(asked: Request, stacks: Stacks) -> Any:
 def _update_stack(asked: Request, stacks: Stacks) -> Any:
     stack = stacks.find(asked.get("StackName"))
     wish = asked.wish(stack)
-    change_set = stacks.propose(stack, f"update-{len(stack.events)}", "UPDATE", wish, "")
+    change_set = propose(stacks, stack, f"update-{len(stack.events)}", "UPDATE", wish)
     del stack.change_sets[change_set.name]
     if change_set.reason:
         raise Invalid(
@@ -71,7 +72,18 @@ def _create_change_set(asked: Request, stacks: Stacks) -> Any:
         raise Invalid(f"Stack [{given}] already exists and cannot be created again")
     elif kind == "UPDATE" and empty:
         raise Invalid(f"Stack [{given}] is in REVIEW_IN_PROGRESS state and can not be updated.")
-    made = stacks.propose(stack, name, kind, wish, asked.get("Description", ""))
+    mode = asked.get("DeploymentMode")
+    if mode is not None and (mode != "REVERT_DRIFT" or kind != "UPDATE"):
+        raise Invalid(f"DeploymentMode {mode} with {kind} is not handled by the local AWS")
+    made = propose(
+        stacks,
+        stack,
+        name,
+        kind,
+        wish,
+        description=asked.get("Description", ""),
+        revert=mode is not None,
+    )
     return {"Id": made.id, "StackId": stack.id}
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ops.scaling.durations import ENOUGH
-from ops.scaling.policies.wish import Sight, Wish
+from ops.scaling.policies.wish import Sight, Wish, counted
 from ops.scaling.standing import REPORT_SECONDS, ages
 from ops.scaling.supply import Supply
 
@@ -78,7 +78,22 @@ def _quiet(sight: Sight, promise: float) -> Wish:
     if promise >= 2 * sight.tick_seconds + REPORT_SECONDS:
         # There is time to resume: a node that is not full need not receive.
         keep = busy // slots
-    return Wish("age", f"nothing waits; {busy} running tasks fill {keep} nodes", keep=keep)
+    return Wish("age", f"nothing waits{_running(busy, keep, slots)}", keep=keep)
+
+
+def _running(busy: int, keep: int, slots: int) -> str:
+    """Say what the running tasks come to: a node that is not kept finishes its own all the same."""
+    if not busy:
+        return "; no node is busy"
+    tasks = counted(busy, "running task")
+    of = f"of {counted(slots, 'slot')}"
+    if keep * slots >= busy:
+        return f"; {tasks} {'needs' if busy == 1 else 'need'} {counted(keep, 'node')} {of}"
+    fills = "fills" if busy == 1 else "fill"
+    rest = busy - keep * slots
+    finish = "it finishes" if busy == 1 else f"{rest} more {'finishes' if rest == 1 else 'finish'}"
+    whole = counted(keep, "node") if keep else "no node"
+    return f"; {tasks} {fills} {whole} {of} whole: {finish} on a node that need not receive"
 
 
 @dataclass(frozen=True, slots=True)

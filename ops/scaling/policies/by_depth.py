@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.scaling.policies.wish import Sight, Wish
+from ops.scaling.policies.wish import Sight, Wish, counted
 
 
 def depth(sight: Sight) -> Wish:
@@ -15,8 +15,8 @@ def depth(sight: Sight) -> Wish:
     nodes = -(-work // slots)
     return Wish(
         "depth",
-        f"{counts.visible} waiting and {counts.in_flight} in flight fill {nodes} nodes "
-        f"of {slots} slots",
+        f"{counts.visible} waiting and {counts.in_flight} in flight fill "
+        f"{counted(nodes, 'node')} of {counted(slots, 'slot')}",
         nodes=nodes,
         keep=nodes,
     )

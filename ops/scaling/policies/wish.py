@@ -43,3 +43,8 @@ class Sight(NamedTuple):
     boot_seconds: float
     """From a launch to the first receive, as measured, or else as the manifest has it."""
     tick_seconds: float
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {word}{'' if number == 1 else 's'}"

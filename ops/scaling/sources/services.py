@@ -93,7 +93,10 @@ class Services:
                 f"{QUEUE_TAG}={queue}: put them on the service"
             )
         elif service.get("status") != "ACTIVE":
-            self._troubles[queue] = f"absent: {name} is {service.get('status')}"
+            self._troubles[queue] = (
+                f"absent: {name} is {service.get('status')}, as one that was deleted: "
+                "ops stack apply --yes makes it again"
+            )
         else:
             self._found[queue] = service
 

@@ -139,14 +139,16 @@ class BucketPolicy(Resource):
     handled = frozenset({"Bucket", "PolicyDocument"})
 
     def create(self, at: Place, wanted: Properties) -> str:
-        """Put the policy."""
-        parameters = {"Bucket": wanted["Bucket"], "Policy": wanted["PolicyDocument"]}
-        at.call("s3", "PutBucketPolicy", parameters)
-        return str(wanted["Bucket"])
+        """Put the policy; a bucket that has one refuses."""
+        bucket = str(wanted["Bucket"])
+        if self.read(at, bucket, wanted) is not None:
+            raise Refused(f"The bucket policy already exists on bucket {bucket}.")
+        self._put(at, wanted)
+        return bucket
 
     def update(self, at: Place, physical: str, before: Properties, wanted: Properties) -> None:
         """Put it anew."""
-        self.create(at, wanted)
+        self._put(at, wanted)
 
     def delete(self, at: Place, physical: str, had: Properties) -> None:
         """Delete it."""
@@ -158,6 +160,10 @@ class BucketPolicy(Resource):
         if found is None:
             return None
         return {"Bucket": physical, "PolicyDocument": json.loads(found["Policy"])}
+
+    def _put(self, at: Place, wanted: Properties) -> None:
+        parameters = {"Bucket": wanted["Bucket"], "Policy": wanted["PolicyDocument"]}
+        at.call("s3", "PutBucketPolicy", parameters)
 
 
 def _encryption(given: dict[str, Any]) -> dict[str, Any]:

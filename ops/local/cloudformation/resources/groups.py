@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ops.local.cloudformation.errors import Refused
@@ -68,12 +69,11 @@ class Group(Resource):
     def update(self, at: Place, physical: str, before: Properties, wanted: Properties) -> None:
         """Set what differs; sizes as its UpdatePolicy says."""
         group = {"AutoScalingGroupName": physical}
-        sizes = at.policy.get("AutoScalingScheduledAction", {})
-        ignored = str(sizes.get("IgnoreUnmodifiedGroupSizeProperties", "")).lower() == "true"
+        ignored = self.left_alone(at.policy)
         others = sorted(set(at.policy) - {"AutoScalingScheduledAction"})
         if others:
             raise Refused(f"UpdatePolicy.{others[0]} is not handled by the local AWS")
-        kept = [n for n in _SIZES if ignored and before.get(n) == wanted.get(n)]
+        kept = [n for n in ignored if before.get(n) == wanted.get(n)]
         parameters = without(_parameters(wanted), *kept)
         # Before its sizes, since they are to hold what is launched by them.
         self._hooks(at, physical, before, wanted)
@@ -86,6 +86,15 @@ class Group(Resource):
         if changed(before, wanted, "Tags") and new:
             at.call("autoscaling", "CreateOrUpdateTags", {"Tags": _tags(physical, wanted)})
         self._metrics(at, physical, before, wanted)
+
+    def left_alone(self, policy: Mapping[str, Any]) -> frozenset[str]:
+        """Return its sizes, where the policy has those ignored that the template does not change.
+
+        Whether a change set that compares with what is there ignores them too is not documented.
+        """
+        sizes = policy.get("AutoScalingScheduledAction", {})
+        ignored = str(sizes.get("IgnoreUnmodifiedGroupSizeProperties", "")).lower() == "true"
+        return frozenset(_SIZES) if ignored else frozenset()
 
     def delete(self, at: Place, physical: str, had: Properties) -> None:
         """Delete it with its instances, and wait for their end."""
