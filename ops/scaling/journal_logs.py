@@ -111,7 +111,8 @@ class LogsJournal:
                     self._created = False
                     raise OpsError(
                         f"{self._group}: expected in CloudWatch Logs, not found there: create it "
-                        f"with aws logs create-log-group --log-group-name {self._group}"
+                        "with ops stack apply --yes or, without stacks, with aws logs "
+                        f"create-log-group --log-group-name {self._group}"
                     ) from error
                 raise
 

@@ -149,8 +149,9 @@ def test_a_line_that_is_too_large_is_left_out(logs: Logs) -> None:
 def test_without_a_group_it_says_what_to_do(logs: Logs) -> None:
     logs.account.client("logs").delete_log_group(logGroupName=logs.group)
     assert logs.journal.write(["a"], recent()) == (
-        f"{logs.group}: expected in CloudWatch Logs, not found there: create it with "
-        f"aws logs create-log-group --log-group-name {logs.group}"
+        f"{logs.group}: expected in CloudWatch Logs, not found there: create it with ops stack "
+        "apply --yes or, without stacks, with aws logs create-log-group --log-group-name "
+        f"{logs.group}"
     )
     logs.account.client("logs").create_log_group(logGroupName=logs.group)
     assert logs.journal.write(["b"], recent()) == ""
