@@ -54,7 +54,7 @@ unit: $(READY)
 # What shows that a Python works: everything pure, the broker, and a killed worker of each pool. What
 # only searches further, in cases that a Python does not change, is left to make test.
 quick: $(READY)
-	FLEET_QUICK=1 $(PYTEST) tests/unit $(wildcard tests/cloud/test_engine*.py) \
+	FLEET_QUICK=1 $(PYTEST) -n logical tests/unit $(wildcard tests/cloud/test_engine*.py) \
 	  tests/e2e/test_crash.py \
 	  --deselect tests/unit/test_scaling_windows.py::test_whole_years_minute_by_minute
 

@@ -34,9 +34,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Two processes a core: most of a test waits for a worker, a lease or a node."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three processes a core: most of a test waits for a worker, a lease or a node.
+
+    `-n logical` is one a core, for tests that wait for nothing.
+    """
+    cores = os.cpu_count() or 1
+    return cores if config.option.numprocesses == "logical" else 3 * cores
 
 
 @pytest.hookimpl(trylast=True)

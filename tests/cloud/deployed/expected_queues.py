@@ -112,6 +112,12 @@ def service(it: Wanted, queue: Queue, task: Task) -> dict[str, Facts]:
         "NodeRole": it.role(tasks, "SourceAccount", attached=queue.policies, worker=_worker(queue)),
         "ExecutionRole": it.role(tasks, "SourceAccount", start=task.starts),
         "NodeLog": {"name": log, "kept_days": 14},
+        "NodeLogDelivery": {
+            "of": log,
+            "to": f"{it.fleet}-logs",
+            "as": it("SubscriptionRole"),
+            "only": "",
+        },
         "NodeTask": {
             "size": ("1024", task.memory_mib),
             "needs": ["FARGATE"],
