@@ -35,12 +35,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three processes a core: most of a test waits for a worker, a lease or a node.
+    """Two processes a core: most of a test waits for a worker, a lease or a node.
 
     `-n logical` is one a core, for tests that wait for nothing.
     """
     cores = os.cpu_count() or 1
-    return cores if config.option.numprocesses == "logical" else 3 * cores
+    return cores if config.option.numprocesses == "logical" else 2 * cores
 
 
 @pytest.hookimpl(trylast=True)
