@@ -41,7 +41,7 @@ def test_pause_hands_back_and_opens_no_poll_until_resume(tmp_path: Path) -> None
         worker = fleet.start(FLEET_RELEASE="r-7")
         fleet.submit("e2e.nap", 0.05, count=10)
         wait_for(fleet.empty, "short tasks done", worker)
-        running = fleet.submit("e2e.nap", 5.0, count=2)
+        running = fleet.submit("e2e.hold", str(tmp_path / "go"), count=2)
         wait_for(lambda: len(fleet.runs()) == 12, "two running", worker)
         waiting = fleet.submit("e2e.nap", 0.05, count=5)
         wait_for(lambda: worker.status()["buffered"] == 5, "five waiting", worker)
@@ -57,6 +57,7 @@ def test_pause_hands_back_and_opens_no_poll_until_resume(tmp_path: Path) -> None
         (said,) = _asked(fleet)
         assert (said["phase"], said["busy"], said["buffered"]) == ("paused", 2, 0)
         # Idle slots and a queue with work in it: nothing is asked for, whatever finishes.
+        (tmp_path / "go").touch()
         wait_for(lambda: fleet.finished() >= set(running), "the running tasks' end", worker)
         wait_for(lambda: worker.status()["busy"] == 0, "free slots", worker)
         assert fleet.sqs.calls().requests("ReceiveMessage") == polls

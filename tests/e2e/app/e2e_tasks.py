@@ -51,6 +51,16 @@ def nap(self: Task, key: str, seconds: float = 0.0) -> None:
     record(self, "end", key)
 
 
+@shared_task(bind=True, name="e2e.hold")
+def hold(self: Task, key: str, until: str) -> None:
+    """Wait for a file, two minutes at most."""
+    record(self, "start", key)
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends and not Path(until).exists():
+        time.sleep(0.02)
+    record(self, "end", key)
+
+
 @shared_task(bind=True, name="e2e.spin")
 def spin(self: Task, key: str, seconds: float) -> None:
     """Run in one C call that never lets go of the interpreter lock."""
