@@ -16,7 +16,6 @@ from tests.policies import Grant, Request, Statement, granting, grants, keys_of
 #: Actions without resources: only a statement on "*" allows them (Service Authorization Reference).
 _NO_RESOURCE: Final = {
     "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribeAutoScalingInstances",
     "cloudwatch:GetMetricData",
     "ecs:DescribeTaskDefinition",
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.local.record import calls
+from ops.stack.there import read_there
 from tests.cloud.local_stacks import admin, until
 from tests.cloud.stack_begun import ONE, TOPIC, Begun, begin, rests
 from tests.cloud.stack_shop import Shop
@@ -94,6 +95,21 @@ def test_a_stack_of_that_name_which_is_another_s_is_refused(shop: Shop) -> None:
         f"{stack}: expected no stack of this name, found one that is not this fleet's"
     )
     assert shop.stacks()[stack] == "CREATE_COMPLETE"
+
+
+def test_a_stack_of_others_with_the_fleet_s_tag_is_not_the_fleet_s(shop: Shop) -> None:
+    cloudformation = shop.client("cloudformation")
+    cloudformation.create_stack(
+        StackName="zz-network",
+        TemplateBody=json.dumps({"Resources": {"Topic": TOPIC}}),
+        Tags=[{"Key": "fleet:name", "Value": "again"}],
+    )
+    found = read_there(cloudformation, "again").stacks
+    assert "zz-network" not in found
+    # What `destroy` would delete as the shared stack.
+    assert [one.name for one in found.values() if not one.queue] == ["again-shared"]
+    assert "zz-network" in str(cloudformation.describe_stacks()["Stacks"])
+    cloudformation.delete_stack(StackName="zz-network")
 
 
 def test_a_heartbeat_that_changes_reaches_the_group_that_is_there(shop: Shop) -> None:
