@@ -104,12 +104,17 @@ def test_a_stack_of_others_with_the_fleet_s_tag_is_not_the_fleet_s(shop: Shop) -
         TemplateBody=json.dumps({"Resources": {"Topic": TOPIC}}),
         Tags=[{"Key": "fleet:name", "Value": "again"}],
     )
+    pace = {"Delay": 1, "MaxAttempts": 60}
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName="zz-network", WaiterConfig=pace)
     found = read_there(cloudformation, "again").stacks
     assert "zz-network" not in found
     # What `destroy` would delete as the shared stack.
     assert [one.name for one in found.values() if not one.queue] == ["again-shared"]
     assert "zz-network" in str(cloudformation.describe_stacks()["Stacks"])
     cloudformation.delete_stack(StackName="zz-network")
+    gone = cloudformation.get_waiter("stack_delete_complete")
+    gone.wait(StackName="zz-network", WaiterConfig=pace)
 
 
 def test_a_heartbeat_that_changes_reaches_the_group_that_is_there(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ops.local.cloudformation.errors import Refused
 from ops.local.cloudformation.evaluate import needs, ordered
 from ops.local.cloudformation.failures import FAILURES, reason_of
-from ops.local.cloudformation.model import Made, Stack, Wish
+from ops.local.cloudformation.model import Made, Stack, Wish, now
 from ops.local.cloudformation.steps import Steps
 
 
@@ -59,8 +59,8 @@ class Run(Steps):
         stack.say(f"{done}_COMPLETE")
         return True
 
-    def delete(self, retained: frozenset[str]) -> bool:
-        """End everything but what is retained; return whether all of it is gone."""
+    def delete(self, retained: frozenset[str]) -> None:
+        """End everything but what is retained, and the stack if all of it is gone."""
         stack = self.stack
         failed: list[str] = []
         for made in _backwards(stack, list(stack.resources.values())):
@@ -71,9 +71,10 @@ class Run(Steps):
         if failed:
             reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
             stack.say("DELETE_FAILED", reason)
-            return False
+            return
+        # First, since a deleted stack is never seen by its name.
+        stack.deleted = now()
         stack.say("DELETE_COMPLETE")
-        return True
 
     def _wanted(self) -> dict[str, dict[str, Any]]:
         assert self.evaluation is not None  # noqa: S101  # create and update have one

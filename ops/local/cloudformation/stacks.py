@@ -172,8 +172,7 @@ class Stacks:
         stack.say("DELETE_IN_PROGRESS", "User Initiated")
 
         def work() -> None:
-            if Run(stack, self.place(stack), self.types).delete(retained):
-                stack.deleted = now()
+            Run(stack, self.place(stack), self.types).delete(retained)
 
         self._start(stack, work)
 
