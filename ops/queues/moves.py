@@ -13,7 +13,7 @@ from ops.queues.forwarding import HOLD_SECONDS, Deliver, Hide, Refuse, Renew, lo
 from ops.queues.moving import Move, decide
 from ops.queues.tally import Tally
 from worker.outcomes import Reason
-from worker.sqs.copies import send_copies
+from worker.sqs.copies import Copied, send_copies
 from worker.sqs.deadletter import Copier
 from worker.sqs.errors import CALL_ERRORS, STALE_HANDLE, Trouble, describe, trouble
 
@@ -89,19 +89,19 @@ class Mover:
 
     def _send(self, name: str, moves: Sequence[Move]) -> list[str]:
         """Send messages to one queue; return the handles of those that arrived there."""
-        arrived, error = self._sent(name, moves)
-        there = set(map(id, arrived))
+        copied = self._sent(name, moves)
+        there = set(map(id, copied.arrived))
         for one in moves:
             if id(one.held) in there:
                 self._note(one)
         left = [one.held.lease.handle for one in moves if id(one.held) not in there]
-        if left and error is not None:
+        if left and copied.error is not None:
             self.tally.add(failed=len(left))
-            self._log(f"send to {name}", len(left), error)
+            self._log(f"send to {name}", len(left), copied.error)
             self._show_again(left, RETRY_SECONDS)
-        return [held.lease.handle for held in arrived]
+        return [held.lease.handle for held in copied.arrived]
 
-    def _sent(self, name: str, moves: Sequence[Move]) -> tuple[list[Held], BaseException | None]:
+    def _sent(self, name: str, moves: Sequence[Move]) -> Copied:
         refused = [
             (one.held, Reason(one.hop.kind, one.hop.text))
             for one in moves

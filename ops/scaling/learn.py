@@ -12,6 +12,9 @@ _DAY = 86_400.0
 _BOOT_AT_LEAST, _BOOT_AT_MOST = 0.25, 3.0
 #: Ticks are not further apart while an engine acts.
 _TICK_AT_MOST = 60.0
+#: A registry that could not be read for longer may have heard nothing either: a node that speaks
+#: every 15 s is then soon taken for silent (180 s). Two ticks of a Lambda are not further apart.
+_UNREAD_AT_MOST = 2 * _TICK_AT_MOST
 
 
 def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
@@ -23,6 +26,10 @@ def learn(snapshot: QueueSnapshot, memory: Memory) -> int | None:
     nodes, group = snapshot.nodes.value, snapshot.group.value
     begun, begun_by = 0, memory.begun
     if nodes is not None:
+        read_at = snapshot.nodes.taken_at
+        if memory.read_at is None or read_at - memory.read_at > _UNREAD_AT_MOST:
+            memory.read_since = read_at
+        memory.read_at = read_at
         begun, begun_by = _words(snapshot.now, nodes, _gone(nodes, group), memory)
         if memory.resumed:
             resumed = memory.resumed

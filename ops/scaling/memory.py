@@ -61,6 +61,10 @@ class Memory:
     losses: float = 0.0
     """Nodes lost in them that nobody had claimed, fading alike."""
     ticked_at: float | None = None
+    read_at: float | None = None
+    """When the registry last told what the nodes say."""
+    read_since: float | None = None
+    """Since when it has, without a pause in which healthy nodes could have come to look silent."""
 
     def to_text(self) -> str:
         """Return it as one line of JSON."""
@@ -131,4 +135,6 @@ _PARTS: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "node_seconds": (_number, float),
     "losses": (_number, float),
     "ticked_at": (_or_none(float), _or_none(float)),
+    "read_at": (_or_none(float), _or_none(float)),
+    "read_since": (_or_none(float), _or_none(float)),
 }

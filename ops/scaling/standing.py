@@ -15,6 +15,9 @@ from ops.scaling.outlook import TOGETHER_SECONDS
 REPORT_SECONDS: Final = 15.0
 #: One that has not for so long is taken for dead or cut off.
 SILENT_SECONDS: Final = 180.0
+#: A registry that could not be read may not have been written either: nobody is taken for silent
+#: before it has had this long, a few words of each node, to tell.
+TELLS_WITHIN_SECONDS: Final = 60.0
 #: A booting node may take this many times its usual boot before it counts as silent.
 PATIENCE: Final = 3.0
 #: A node that was resumed hears of it at its next word; until then it still says that it is paused.
@@ -134,8 +137,7 @@ def stand(
             if node is not None:
                 _place(standing, node, instance, now, memory)
             else:
-                since = memory.first_seen.get(instance.id, now)
-                _place_unheard(standing, instance, since, now, boot)
+                _place_unheard(standing, instance, memory, now, boot)
     standing.protected, standing.pending = frozenset(protected), frozenset(pending)
     standing.coming = max(0, group.desired - present)
     standing.gone = sorted(
@@ -164,11 +166,16 @@ def presumed(group: Group, counts: Counts | None, slots: int, now: float) -> tup
 
 
 def _place_unheard(
-    standing: Standing, instance: Instance, since: float, now: float, boot: float
+    standing: Standing, instance: Instance, memory: Memory, now: float, boot: float
 ) -> None:
+    since = memory.first_seen.get(instance.id, now)
     waited = now - since
     # What is still pending is its group's business, and may have no id of its own yet.
-    if instance.lifecycle is _PENDING or waited <= max(SILENT_SECONDS, PATIENCE * boot):
+    if (
+        instance.lifecycle is _PENDING
+        or waited <= max(SILENT_SECONDS, PATIENCE * boot)
+        or _unread(memory, now)
+    ):
         standing.booting.append((instance.id, since))
     else:
         standing.silent.append((instance.id, f"launched {waited:.0f} s ago, has never spoken"))
@@ -180,7 +187,7 @@ def _place(standing: Standing, node: Node, instance: Instance, now: float, memor
             why = f"its end was claimed {now - node.claimed_at:.0f} s ago"
             standing.silent.append((node.id, why))
     elif now - node.said_at > SILENT_SECONDS:
-        if instance.lifecycle is _PENDING:
+        if instance.lifecycle is _PENDING or _unread(memory, now):
             standing.booting.append((node.id, now))
         else:
             standing.silent.append((node.id, f"has not spoken for {now - node.said_at:.0f} s"))
@@ -194,3 +201,8 @@ def _place(standing: Standing, node: Node, instance: Instance, now: float, memor
             standing.held.append(node)
     else:
         standing.up.append(node)
+
+
+def _unread(memory: Memory, now: float) -> bool:
+    """Whether the registry has only just begun to tell again what nodes say."""
+    return memory.read_since is not None and now - memory.read_since < TELLS_WITHIN_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import pytest
 
@@ -157,3 +158,46 @@ def test_failures_are_deleted_without_a_copy_where_the_manifest_drops_them() -> 
         on.wait_empty()
         assert on.counts().deleted == 3
         assert on.sqs.counts(DEAD_LETTERS).present == 0
+
+
+def test_a_refused_batch_is_copied_singly_and_a_refused_reason_goes_without() -> None:
+    with bench(slots=3) as on:
+        on.sqs.add_fault(
+            Fault("error", code="InvalidMessageContents", queues=(DEAD_LETTERS,), actions=SEND,
+                  calls=2)
+        )  # fmt: skip
+        on.send(3)
+        held = list(on.wait_delivered(3))
+        on.engine.poller.hold("the test")
+        for one in held:
+            on.settle(one, FAILED)
+        wait_for(lambda: on.counts().present == 0, "the messages to be deleted")
+        # The batch is refused, then the first of it alone: that one goes without its reason.
+        letters = on.sqs.peek(DEAD_LETTERS)
+        assert sorted("fleet.reason" in one.attributes for one in letters) == [False, True, True]
+
+
+@pytest.mark.parametrize("kind", ["error", "entries"])
+def test_what_is_refused_for_good_is_hidden_and_holds_nothing_up(
+    kind: Literal["error", "entries"],
+) -> None:
+    with bench(slots=2) as on:
+        on.sqs.add_fault(
+            Fault(kind, code="InvalidMessageContents", sender_fault=True, queues=(DEAD_LETTERS,),
+                  actions=SEND)
+        )  # fmt: skip
+        on.run = lambda held: on.settle(held, FAILED)
+        on.send()
+        on.wait_delivered(1)
+        wait_for(lambda: on.engine.acks.backlog == 0, "the message to be hidden")
+        assert not on.engine.acks.stuck(time.monotonic() + 60)
+        (hidden,) = on.sqs.peek(QUEUE)
+        assert 895 < hidden.due_in_seconds <= 900
+        on.sqs.advance(900)
+        on.wait_delivered(2)
+        wait_for(lambda: on.engine.acks.backlog == 0, "the message to be hidden again")
+        on.run = on.finish
+        on.sqs.clear_faults()
+        on.sqs.advance(900)
+        on.wait_empty()
+        assert [held.receives for held in on.delivered] == [1, 2, 3]

@@ -223,6 +223,8 @@ def memory_any(draw: st.DrawFn, ids: tuple[str, ...]) -> Memory:
     memory.busy = draw(BUSY)
     memory.launched_at = draw(any_of(None, NOW - 15, NOW - 170, NOW - 9_000))
     memory.ticked_at = draw(any_of(NOW - 15, NOW - 15, NOW - 3_000, NOW))
+    memory.read_at = draw(any_of(memory.ticked_at, None, NOW - 3_000))
+    memory.read_since = draw(any_of(NOW - 9_000, NOW - 30))
     memory.losses, memory.node_seconds = draw(any_of((0.0, 0.0), (9.0, 9e5)))
     completions = draw(any_of(0, 10, 200))
     took = draw(any_of(60.0, 2.0, 1_000.0))

@@ -181,7 +181,8 @@ def _settings(data: Mapping[str, Any]) -> Settings:
 
 
 def _remember(memory: Memory, data: Mapping[str, Any]) -> None:
-    memory.ticked_at = NOW - TICK
+    memory.ticked_at = memory.read_at = NOW - TICK
+    memory.read_since = NOW - 9_000
     for key, value in data.items():
         _KEPT[key](memory, value)
 
@@ -209,6 +210,8 @@ _KEPT: dict[str, Callable[[Memory, Any], None]] = {
     "counted": _counted,
     "launched": _ago("launched_at"),
     "ticked": _ago("ticked_at"),
+    "registry_read": _ago("read_at"),
+    "registry_read_since": _ago("read_since"),
     "boots": _kept("boots"),
     "busy": _kept("busy"),
     "losses": _kept("losses"),
@@ -241,7 +244,9 @@ def _shifted(snapshot: QueueSnapshot, seconds: float) -> QueueSnapshot:
 def _later(memory: Memory, seconds: float) -> Memory:
     if seconds:
         memory.first_seen = {one: at + seconds for one, at in memory.first_seen.items()}
-        memory.ticked_at = None if memory.ticked_at is None else memory.ticked_at + seconds
+        for name in ("ticked_at", "read_at", "read_since"):
+            at: float | None = getattr(memory, name)
+            setattr(memory, name, None if at is None else at + seconds)
     return memory
 
 

@@ -110,9 +110,9 @@ def test_every_batch_and_every_message_is_one_sqs_takes(
         for i, (size, attributes, kind, text) in enumerate(received * times)
     ]
     sends = Sends()
-    copied, error = _copier(sends).copy(helds)
-    assert error is None
-    assert copied == [held for held, _ in helds]
+    copied = _copier(sends).copy(helds)
+    assert copied.error is None
+    assert copied.arrived == [held for held, _ in helds]
     for batch in sends.batches:
         assert 1 <= len(batch) <= 10
         assert sum(map(_size, batch)) <= LIMIT_BYTES == MIB
@@ -193,9 +193,10 @@ def test_a_body_that_leaves_little_room_goes_with_the_reasons_class() -> None:
 
 def test_what_did_not_arrive_is_not_called_copied() -> None:
     helds = [(_held("body", message_id=str(i)), None) for i in range(4)]
-    copied, error = _copier(Sends(fails={1, 3})).copy(helds)
-    assert [held.message_id for held in copied] == ["0", "2"]
-    assert "InternalError for 2 of 4" in str(error)
+    copied = _copier(Sends(fails={1, 3})).copy(helds)
+    assert [held.message_id for held in copied.arrived] == ["0", "2"]
+    assert copied.refused == []
+    assert "InternalError for 2 of 4" in str(copied.error)
 
 
 def test_an_error_of_a_later_batch_keeps_what_had_arrived() -> None:
@@ -206,6 +207,7 @@ def test_an_error_of_a_later_batch_keeps_what_had_arrived() -> None:
             return super().send(url, entries)
 
     helds = [(_held("b" * 700_000, message_id=str(i)), None) for i in range(3)]
-    copied, error = _copier(Breaks()).copy(helds)
-    assert [held.message_id for held in copied] == ["0"]
-    assert isinstance(error, ConnectionError)
+    copied = _copier(Breaks()).copy(helds)
+    assert [held.message_id for held in copied.arrived] == ["0"]
+    assert copied.refused == []
+    assert isinstance(copied.error, ConnectionError)

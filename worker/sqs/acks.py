@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from worker.outcomes import Broker, Reason
+from worker.outcomes import HIDE_AT_MOST_SECONDS, Broker, Reason
 from worker.sqs.backoff import wait_seconds
 from worker.sqs.batches import BATCH
 from worker.sqs.client import Failed, Sqs
+from worker.sqs.copies import Copied
 from worker.sqs.errors import CALL_ERRORS, STALE_HANDLE, Trouble, describe, trouble
 from worker.sqs.ledger import Held, Ledger
 from worker.sqs.observer import UNOBSERVED, Observer
@@ -27,8 +28,8 @@ LINGER_SECONDS: Final = 0.1
 #: Acknowledgements older than this are not getting through: the worker stops receiving, since
 #: what it finishes could not be recorded and would run again elsewhere.
 STUCK_SECONDS: Final = 5.0
-#: Copies messages with their reasons; returns those that arrived, and what kept the others.
-Copy = Callable[[Sequence[tuple[Held, Reason | None]]], tuple[list[Held], BaseException | None]]
+#: Copies messages with their reasons.
+Copy = Callable[[Sequence[tuple[Held, Reason | None]]], Copied]
 
 #: One thread deletes about ten messages a round trip; the others start when that is too slow.
 MOST_THREADS: Final = 4
@@ -45,6 +46,11 @@ class Acknowledgement:
     queued_at: float = field(default_factory=time.monotonic)
     failures: int = 0
     not_before: float = 0.0
+
+    def become(self, action: Broker, seconds: int = 0) -> None:
+        """Go on to what follows once the first is done with."""
+        self.action, self.seconds = action, seconds
+        self.queued_at, self.failures = time.monotonic(), 0
 
 
 class Acknowledger:
@@ -250,17 +256,27 @@ class Acknowledger:
 
     def _copy(self, batch: list[Acknowledgement]) -> list[Acknowledgement]:
         action = batch[0].action
-        copied, failed = self._copies[action]([(one.held, one.reason) for one in batch])
-        done = set(map(id, copied))
+        copied = self._copies[action]([(one.held, one.reason) for one in batch])
+        arrived, refused = set(map(id, copied.arrived)), set(map(id, copied.refused))
         for one in batch:
-            if id(one.held) in done:
-                one.action = Broker.DELETE
-                one.queued_at = time.monotonic()
-                one.failures = 0
-        if failed is not None:
-            self._log_failure(action, len(batch) - len(copied), failed)
+            if id(one.held) in arrived:
+                one.become(Broker.DELETE)
+            elif id(one.held) in refused:
+                # Asked again and again it would hold up everything else of this worker. What is
+                # received once too often SQS moves to the dead-letter queue itself.
+                logger.error(
+                    "acks: cannot %s %s[%s]: refused for good (%s): hidden for %d s",
+                    action,
+                    one.held.task,
+                    one.held.task_id,
+                    copied.error and describe(copied.error),
+                    HIDE_AT_MOST_SECONDS,
+                )
+                one.become(Broker.HIDE, HIDE_AT_MOST_SECONDS)
         uncopied = [one for one in batch if one.action is action]
-        return [one for one in batch if one.action is Broker.DELETE] + self._later(uncopied)
+        if uncopied and copied.error is not None:
+            self._log_failure(action, len(uncopied), copied.error)
+        return [one for one in batch if one.action is not action] + self._later(uncopied)
 
     def _later(self, batch: Sequence[Acknowledgement]) -> list[Acknowledgement]:
         now = time.monotonic()

@@ -18,7 +18,7 @@ from worker.sqs.batches import (
     string,
 )
 from worker.sqs.client import Sqs
-from worker.sqs.copies import carried, send_copies
+from worker.sqs.copies import Copied, carried, send_copies
 from worker.sqs.ledger import Held
 
 logger = logging.getLogger(__name__)
@@ -38,12 +38,15 @@ class Copier:
         self._dead_letter_url = dead_letter_url
         self._node = socket.gethostname()
 
-    def copy(
-        self, messages: Sequence[tuple[Held, Reason | None]]
-    ) -> tuple[list[Held], BaseException | None]:
-        """Copy messages; return those that arrived, and the error that kept the others."""
+    def copy(self, messages: Sequence[tuple[Held, Reason | None]]) -> Copied:
+        """Copy messages, and what is refused with its reason without it; return how they fared."""
         entries = [(held, self._entry(held, reason)) for held, reason in messages]
-        return send_copies(self._sqs, self._dead_letter_url, entries)
+        copied = send_copies(self._sqs, self._dead_letter_url, entries)
+        if copied.refused:
+            bare = [(held, {"MessageBody": held.message["Body"]}) for held in copied.refused]
+            copied.refused = []
+            copied.add(send_copies(self._sqs, self._dead_letter_url, bare))
+        return copied
 
     def _entry(self, held: Held, reason: Reason | None) -> dict[str, Any]:
         kind, text = (reason.kind, reason.text) if reason else ("Unknown", "")

@@ -81,7 +81,11 @@ def trouble(error: BaseException) -> Trouble:
         return Trouble.CREDENTIALS
     if isinstance(error, HTTPClientError) or not isinstance(error, ClientError):
         return Trouble.TRANSIENT
-    code = error_code(error)
+    return trouble_of(error_code(error))
+
+
+def trouble_of(code: str) -> Trouble:
+    """Sort an error code of AWS's, a batch entry's too. What is unknown counts as transient."""
     for codes, kind in (
         (_CREDENTIALS, Trouble.CREDENTIALS),
         (_DENIED, Trouble.DENIED),

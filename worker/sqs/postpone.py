@@ -15,7 +15,7 @@ from worker.fleet import Fleet, Queue
 from worker.outcomes import Reason
 from worker.sqs.batches import ATTRIBUTES_AT_MOST, LIMIT_BYTES, entry_bytes, string
 from worker.sqs.client import Sqs
-from worker.sqs.copies import carried, send_copies
+from worker.sqs.copies import Copied, carried, send_copies
 from worker.sqs.errors import Trouble, describe, trouble
 from worker.sqs.ledger import Held
 
@@ -32,10 +32,8 @@ class Postponer:
         self._delay_name = fleet.delay_queue_name
         self._longest_seconds = longest_delay_seconds(queue.retention.total_seconds())
 
-    def copy(
-        self, messages: Sequence[tuple[Held, Reason | None]]
-    ) -> tuple[list[Held], BaseException | None]:
-        """Copy messages; return those that arrived, and the error that kept the others."""
+    def copy(self, messages: Sequence[tuple[Held, Reason | None]]) -> Copied:
+        """Copy messages; return how they fared."""
         now = time.time()
         short: list[tuple[Held, dict[str, Any]]] = []
         long: list[tuple[Held, dict[str, Any]]] = []
@@ -46,26 +44,28 @@ class Postponer:
             else:
                 seconds = self._longest_seconds if wait.waits else wait.seconds
                 short.append((held, self._entry(held, seconds)))
-        copied, error = send_copies(self._sqs, self._url, short)
-        waiting, refused = send_copies(self._sqs, self._delay_url, long)
-        if refused is not None and trouble(refused) in (Trouble.NO_QUEUE, Trouble.DENIED):
+        copied = send_copies(self._sqs, self._url, short)
+        waiting = send_copies(self._sqs, self._delay_url, long)
+        error = waiting.error
+        if error is not None and trouble(error) in (Trouble.NO_QUEUE, Trouble.DENIED):
             # A fleet that has not made its delay queue yet: they come back here until it has.
             logger.warning(
                 "%s: cannot send to it: %s: %d tasks wait in %s instead: ops queues apply --yes",
                 self._delay_name,
-                describe(refused),
-                len(long) - len(waiting),
+                describe(error),
+                len(long) - len(waiting.arrived),
                 self._name,
             )
-            arrived = set(map(id, waiting))
+            done = set(map(id, waiting.arrived + waiting.refused))
             back = [
                 (held, self._entry(held, self._longest_seconds))
                 for held, _ in long
-                if id(held) not in arrived
+                if id(held) not in done
             ]
-            here, refused = send_copies(self._sqs, self._url, back)
-            waiting += here
-        return copied + waiting, error or refused
+            waiting.error = None
+            waiting.add(send_copies(self._sqs, self._url, back))
+        copied.add(waiting)
+        return copied
 
     def _url(self) -> str:
         return self._sqs.queue_url(self._name)
