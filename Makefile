@@ -55,8 +55,7 @@ unit: $(READY)
 # only searches further, in cases that a Python does not change, is left to make test.
 quick: $(READY)
 	FLEET_QUICK=1 $(PYTEST) -n logical tests/unit $(wildcard tests/cloud/test_engine*.py) \
-	  tests/e2e/test_crash.py \
-	  --deselect tests/unit/test_scaling_windows.py::test_whole_years_minute_by_minute
+	  tests/e2e/test_crash.py
 
 # What it depends on is pinned below what the project wants, so it has a venv of its own.
 CHECKOV = $(VENV)-checkov

@@ -141,13 +141,16 @@ def short(path: Path) -> Iterator[str]:
 
 def serve(path: Path, order: Callable[[Order], None], status: Callable[[], dict[str, Any]]) -> None:
     """Serve a worker's socket at ``path`` from a thread, until the process ends."""
-    path.unlink(missing_ok=True)
+    # Under its name once it listens: one that does not is taken for a dead worker's, and removed.
+    fresh = path.with_name(f".{os.getpid()}")
+    fresh.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
-        with short(path) as place:
+        with short(fresh) as place:
             server = _Server(place, order, status)
     finally:
         os.umask(before)
+    fresh.replace(path)
     threading.Thread(target=server.serve_forever, name="fleet-control", daemon=True).start()
 
 

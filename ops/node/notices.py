@@ -16,14 +16,19 @@ _SPOT = "spot/instance-action"
 def notice(metadata: Metadata, before: Noticed | None) -> Noticed:
     """Read the lifecycle state and the spot notice; what cannot be read is as it was `before`."""
     at = time.monotonic()
+    old = Noticed(at) if before is None else before
+    target, spot_at, spot, troubles = old.target, old.spot_at, old.spot, list[str]()
+    # One by one: where the service fails at one of them, the other is known all the same.
     try:
         target = metadata.get(_TARGET)
-        said = metadata.get(_SPOT)
     except NoMetadata as error:
-        if before is None:
-            return Noticed(at, trouble=str(error))
-        return Noticed(at, before.target, before.spot_at, before.spot, str(error))
-    return Noticed(at, target, None if said is None else _time_of(said), said is not None)
+        troubles.append(str(error))
+    try:
+        said = metadata.get(_SPOT)
+        spot_at, spot = None if said is None else _time_of(said), said is not None
+    except NoMetadata as error:
+        troubles.append(str(error))
+    return Noticed(at, target, spot_at, spot, "; ".join(dict.fromkeys(troubles)))
 
 
 def _time_of(said: str) -> float | None:

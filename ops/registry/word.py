@@ -28,9 +28,11 @@ from ops.scaling.model import Node, Wanted
 if TYPE_CHECKING:
     from ops.registry.values import Item, Value
 
-#: A word that is said so far ahead comes from a clock that cannot say how old a word is: a silent
-#: node would look alive. It is as long as a word stays fresh.
-AHEAD_AT_MOST_SECONDS: Final = 120.0
+#: AWS takes no request that is signed more than five minutes ahead of its own time (IAM User Guide,
+#: "Elements of an AWS API request signature"), so a word further ahead is no node's. One less far
+#: ahead makes a silent node look alive for as long; not to read it would make all nodes of its queue
+#: unknown, of which none is resumed or ended.
+AHEAD_AT_MOST_SECONDS: Final = 330.0
 
 _SLOTS_AT_MOST = 10_000
 _LONGEST_SECONDS = 1e8

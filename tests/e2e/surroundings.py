@@ -49,6 +49,8 @@ class Machine:
         self._spoken = threading.Event()
         self._tokens: set[str] = set()
         self.tokens_made = 0
+        self.fails: set[str] = set()
+        """Paths of metadata that are answered with 500."""
         self.metadata: dict[str, str] = {"instance-id": self.instance, GROUP_TAG: self.group}
 
     def __enter__(self) -> Self:
@@ -148,7 +150,11 @@ class Machine:
         if handler.headers.get(TOKEN_HEADER) not in self._tokens:
             _answer(handler, 401, "")
             return
-        found = self.metadata.get(handler.path.removeprefix("/latest/meta-data/"))
+        path = handler.path.removeprefix("/latest/meta-data/")
+        if path in self.fails:
+            _answer(handler, 500, "")
+            return
+        found = self.metadata.get(path)
         _answer(handler, 404 if found is None else 200, found or "")
 
     def _call(self, handler: BaseHTTPRequestHandler) -> None:

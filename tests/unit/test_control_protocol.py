@@ -7,6 +7,7 @@ import math
 import os
 import socket
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,33 @@ def test_a_new_worker_takes_over_a_socket_left_behind(tmp_path: Path) -> None:
     path.touch()
     serve(path, lambda _: None, dict)
     assert ask(path, {"verb": "status"}) == {"ok": True}
+
+
+def test_a_socket_that_has_its_name_answers(tmp_path: Path) -> None:
+    """One that does not is taken for a dead worker's, and removed."""
+    path, done = tmp_path / "w.sock", threading.Event()
+    refused: list[str] = []
+
+    def look() -> None:
+        while not done.is_set():
+            with socket.socket(socket.AF_UNIX) as client:
+                try:
+                    client.connect(str(path))
+                except ConnectionRefusedError as error:
+                    refused.append(str(error))
+                except FileNotFoundError:
+                    pass
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            serve(path, lambda _: None, dict)
+    finally:
+        done.set()
+        looking.join()
+    assert refused == []
+    assert [one.name for one in tmp_path.iterdir()] == ["w.sock"]
 
 
 def test_nobody_there_is_said_in_one_line(tmp_path: Path) -> None:
