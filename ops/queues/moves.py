@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ops.queues.waiting_table import WaitingTable
     from worker.fleet import Fleet
     from worker.sqs.client import ReceivedMessage, Sqs
-    from worker.sqs.ledger import Held
 
 logger = logging.getLogger(__name__)
 

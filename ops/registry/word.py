@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: AWS takes no request that is signed more than five minutes ahead of its own time (IAM User Guide,
 #: "Elements of an AWS API request signature"), so a word further ahead is no node's. One less far
-#: ahead makes a silent node look alive for as long; not to read it would make all nodes of its queue
-#: unknown, of which none is resumed or ended.
+#: ahead makes a silent node look alive for as long. Not to read it would make all nodes of its
+#: queue unknown, and none of them would be resumed or ended.
 AHEAD_AT_MOST_SECONDS: Final = 330.0
 
 _SLOTS_AT_MOST = 10_000

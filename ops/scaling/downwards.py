@@ -93,10 +93,13 @@ def replace(situation: Situation, silent: list[tuple[str, str]]) -> None:
 
 
 def _cut_off(situation: Situation, silent: int) -> bool:
-    """Whether it is not the silent nodes that are ill: most are silent, and work seems to go on."""
+    """Whether it is not the silent nodes that are ill: most are silent, and work seems to go on.
+
+    What a dead node ran is visible again after a lease, so what stays in flight is looked after.
+    """
     standing, counts = situation.standing, situation.snapshot.counts.value
     speaking = len(standing.up) + len(standing.draining) + len(standing.held)
-    if silent <= max(REPLACED_AT_MOST, speaking):
+    if speaking and silent <= max(REPLACED_AT_MOST, speaking):
         return False
     running = sum(node.busy for node in (*standing.up, *standing.draining, *standing.held))
     return counts is None or counts.in_flight > running
