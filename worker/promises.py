@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from worker.manifest.nodes import TASK_DRAIN, TASK_STOP
+from worker.manifest.nodes import TASK_DRAIN, TASK_STOP, nodes_unused_by
 from worker.manifest.queue import Queue
 from worker.manifest.units import format_duration
 
@@ -65,6 +65,9 @@ def _cautions(queue: Queue) -> Iterator[Caution]:
             f"tasks that still run {format_duration(queue.drain_budget)} after a drain began are "
             f"handed back and run again elsewhere (time_limit is {time_limit})",
         )
+    for key in nodes_unused_by(queue.runtime):
+        if key in queue.nodes.model_fields_set:
+            yield Caution(f"nodes.{key}", f'nobody reads it with runtime = "{queue.runtime}"')
     if queue.runtime == "ecs" and min(queue.time_limit, queue.drain_budget) > TASK_DRAIN:
         yield Caution(
             "runtime",

@@ -87,7 +87,9 @@ def _notes(fleet: Fleet) -> list[str]:
 
     count = len(fleet.queues)
     queues = f"{count} queue{'' if count == 1 else 's'}"
-    lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {queues}"]
+    on_aws = _on_aws(fleet)
+    told = f"; {len(on_aws)} to mend before it goes to AWS" if on_aws else ""
+    lines = [f"{fleet.path}: nothing wrong: fleet {fleet.name}, {queues}{told}"]
     sentences: dict[str, list[str]] = {}
     for name, queue in fleet.queues.items():
         for sentence in promises(queue):
@@ -95,7 +97,7 @@ def _notes(fleet: Fleet) -> list[str]:
     lines += [f"{', '.join(names)}: note: {sentence}" for sentence, names in sentences.items()]
     for name, queue in fleet.queues.items():
         lines += [f"queues.{name}.{c.key}: caution: {c.text}" for c in _cautions(queue)]
-    lines += [f"{p.place}: on AWS: {p.what}: {p.remedy}" for p in _on_aws(fleet)]
+    lines += [f"{p.place}: on AWS: {p.what}: {p.remedy}" for p in on_aws]
     return lines
 
 
@@ -180,6 +182,8 @@ def _values(queue: Queue) -> list[tuple[str, str, bool]]:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, dict):
         return " ".join(f"{key} {part}" for key, part in value.items() if part is not None)
     if isinstance(value, list):

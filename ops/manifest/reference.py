@@ -33,7 +33,8 @@ slo.start_within = "5m"
 ```
 
 Durations have a unit: `"90s"`, `"15m"`, `"2h"`, `"4d"`, or together as in `"1h30m"`. Sizes are
-`"512MiB"` or `"2GiB"`. A key that nobody reads is an error.
+`"512MiB"` or `"2GiB"`. A key that nobody reads is an error; one
+that only the other runtime reads is a caution of `ops manifest check`.
 """
 
 _NAMES = """\

@@ -12,7 +12,7 @@ from typing import Final
 from ops.errors import Exit, OpsError
 from ops.release import confidential
 from ops.release.ignored import ignored
-from ops.release.tree import tree
+from ops.release.tree import is_repository, tree
 
 #: Made by tools, or this machine's own; never part of an application.
 _NEVER: Final = (
@@ -50,10 +50,11 @@ class Contents:
 def files_of(folder: Path, include: Collection[str] = ()) -> Contents:
     """Return what belongs to a release of `folder`.
 
-    In a git work tree that is what git tracks or would track, elsewhere every file; without caches,
-    environments and what usually holds a secret by its name. `include` names files that look like a
-    secret and are none. Raises OpsError where there is no manifest, where a link leads out of the
-    folder, where a file holds a secret, and where git cannot say what belongs to it.
+    In a git work tree that is what git tracks or would track, in its submodules as well, elsewhere
+    every file; without caches, environments and what usually holds a secret by its name. `include`
+    names files that look like a secret and are none. Raises OpsError where there is no manifest,
+    where a link leads out of the folder, where a file holds a secret, where a submodule is not
+    checked out, and where git cannot say what belongs to it.
     """
     if not (folder / _MANIFEST).is_file():
         raise OpsError(
@@ -62,6 +63,8 @@ def files_of(folder: Path, include: Collection[str] = ()) -> Contents:
             Exit.USAGE,
         )
     known = tree(folder)
+    if known is not None:
+        _check_checked_out(folder, known.absent)
     found = [
         name
         for name in sorted(_walked(folder) if known is None else known.files)
@@ -89,10 +92,28 @@ def files_of(folder: Path, include: Collection[str] = ()) -> Contents:
 
 def check_committed(folder: Path, contents: Contents) -> None:
     """Raise OpsError unless all of a release is as git has committed it."""
-    if contents.changed:
+    if not contents.changed:
+        return
+    repositories = {name for name in contents.changed if is_repository(folder / name)}
+    found = [
+        f"{name} (a repository at another commit than is committed here)"
+        if name in repositories
+        else name
+        for name in contents.changed
+    ]
+    back = ", take a submodule's back with git submodule update" if repositories else ""
+    raise OpsError(
+        f"{folder}: expected a work tree without changes, found {_some(found)}: commit them{back}, "
+        "list them in .gitignore, or pack them as they are with --dirty"
+    )
+
+
+def _check_checked_out(folder: Path, absent: Iterable[str]) -> None:
+    """Raise OpsError where git has not got the files of a submodule."""
+    if wanted := sorted(name for name in absent if not _matches(name, _NEVER)):
         raise OpsError(
-            f"{folder}: expected a work tree without changes, found {_some(contents.changed)}: "
-            "commit them, list them in .gitignore, or pack them as they are with --dirty"
+            f"{folder}: expected every submodule to be checked out, found none of the files of "
+            f"{_some(wanted)}: git -C {folder} submodule update --init --recursive"
         )
 
 

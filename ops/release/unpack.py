@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from ops.disk import disk_errors
 from ops.errors import OpsError
 from ops.release.artifact import MOST_BYTES
 
@@ -39,13 +40,15 @@ def unpack(archive: Path, folder: Path) -> None:
     check_interpreter()
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _extract(archive, place)
-        place.chmod(0o755)
-        place.rename(folder)
-    except (tarfile.TarError, EOFError, OSError) as error:
+        with disk_errors(folder):
+            _extract(archive, place)
+            place.chmod(0o755)
+            place.rename(folder)
+    except (tarfile.TarError, EOFError) as error:
         raise OpsError(f"{archive}: expected a release's tar.gz, found {error}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ops.errors import Exit, OpsError
 from ops.registry.lease import LONGEST_SECONDS
 from ops.scaling.engine import LEASE_AT_LEAST_SECONDS, Engine
+from ops.scaling.explain import missing, nothing_there
 from ops.scaling.starting import LOGS, journal_at, parts_of
 from ops.scaling.told import queue_as_data
 from worker.fleet import load
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _EVERY: Final = "FLEET_SCALING_EVERY"
 _JOURNAL: Final = "FLEET_SCALING_JOURNAL"
+# An error's text is a line of a log: fifty queues may each have their own reason.
+_REASONS: Final = 5
 
 
 class Context(Protocol):
@@ -58,7 +61,8 @@ def handler(_event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Do one tick and give the lease up; a second one at the same time stands by.
 
     Returns a summary: whether it acted, how many queues were decided and actions carried out, and
-    what was not held. Raises OpsError and ManifestError, so that Lambda counts an error.
+    what was not held. Raises OpsError and ManifestError, so that Lambda counts an error: also where
+    the tick came to nothing by trouble (`in_vain`).
     """
     fleet = load(None)
     left = context.get_remaining_time_in_millis() / 1000
@@ -73,9 +77,12 @@ def handler(_event: Mapping[str, Any], context: Context) -> dict[str, Any]:
             once=True,
         )
         try:
-            return summary(engine.tick())
+            ticked = engine.tick()
         finally:
             engine.release()
+    if why := in_vain(ticked):
+        raise OpsError(why)
+    return summary(ticked)
 
 
 def summary(ticked: Ticked) -> dict[str, Any]:
@@ -91,6 +98,29 @@ def summary(ticked: Ticked) -> dict[str, Any]:
         },
         "troubles": list(ticked.troubles),
     }
+
+
+def in_vain(ticked: Ticked) -> str:
+    """Return why a tick scaled nothing where trouble is what kept it from that, "" where not.
+
+    That is: nobody could be asked for the lease, no queue's state was known, or of all launches not
+    one was made. Another engine's lease is no trouble, and one queue's holds no other.
+    """
+    if not ticked.acts:
+        return "; ".join(ticked.troubles)
+    ticks = list(ticked.queues.values())
+    if ticks and all(map(missing, ticks)) and not nothing_there(ticks):
+        found = {f"{what} not known: {why}": None for tick in ticks for what, why in missing(tick)}
+        return _several("no queue could be decided on", list(found))
+    launches = [out for tick in ticks for out in tick.outcomes if out.action.kind == "launch"]
+    if launches and all(out.result != "done" for out in launches):
+        return _several("nothing could be launched", [out.why for out in launches])
+    return ""
+
+
+def _several(what: str, reasons: Sequence[str]) -> str:
+    shown = [*reasons[:_REASONS], *(["..."] if len(reasons) > _REASONS else [])]
+    return f"{what}: {'; '.join(shown)}"
 
 
 def _tick_seconds(env: Mapping[str, str]) -> float:

@@ -97,7 +97,9 @@ def test_check_says_what_aws_would_refuse(folder: Path) -> None:
     ran = ops("manifest", "check", cwd=folder)
     assert (ran.returncode, ran.stderr) == (0, "")
     first, *_, last = ran.stdout.splitlines()
-    assert first == "fleet.toml: nothing wrong: fleet media, 1 queue"
+    assert first.partition(": ")[2] == (
+        "nothing wrong: fleet media, 1 queue; 1 to mend before it goes to AWS"
+    )
     assert last.startswith("queues.video.nodes.image: on AWS: expected the container image")
     data = json.loads(ops("manifest", "check", "--json", cwd=folder).stdout)
     assert [each["place"] for each in data["on_aws"]] == ["queues.video.nodes.image"]

@@ -162,7 +162,7 @@ WHOLE_FILES = [
         'name = "me dia"\n' + MAIL,
         [
             'name: expected letters, digits, - and _, a letter or digit first, got "me dia": '
-            "rename it (SQS allows no others)"
+            "rename it (AWS allows no others)"
         ],
     ),
     (HEAD, ["queues: expected at least one queue, got none: add one: [queues.mail]"]),
@@ -320,3 +320,29 @@ def test_an_array_of_queues_is_told_how_a_queue_is_written(tmp_path: Path) -> No
     (line,) = lines_of(HEAD + '[[queues]]\ntasks = ["mail.*"]\n', tmp_path)
     assert line.startswith("queues: expected a table, got ")
     assert line.endswith("write it as [queues.NAME]")
+
+
+@pytest.mark.parametrize(
+    "text", ["a=" + "[" * 5000 + "]" * 5000, "a=" + "{a=" * 5000 + "1" + "}" * 5000]
+)
+def test_what_is_nested_without_end_is_one_line(text: str, tmp_path: Path) -> None:
+    assert lines_of(text, tmp_path) == [
+        "expected TOML, got lists or tables within too many others: nest them less"
+    ]
+
+
+def test_a_queue_that_could_not_be_read_makes_no_schedule_wrong(tmp_path: Path) -> None:
+    schedule = '[schedules.daily]\ncron = "0 6 * * *"\ntask = "report.daily"\n'
+    wrong = '[queues.report]\ntasks = ["report.*"]\nnodes.cpu = 300\n'
+    (line,) = lines_of(HEAD + MAIL + wrong + schedule, tmp_path)
+    assert line.startswith("queues.report.nodes.cpu: expected ")
+    (line,) = lines_of(HEAD + MAIL + schedule, tmp_path)
+    assert line.startswith("schedules.daily.task: expected a task that a queue's tasks match")
+
+
+def test_a_schedule_is_placed_by_its_key_as_it_is_typed(tmp_path: Path) -> None:
+    times = 'cron = "0 6 * * *"\ntask = "mail.daily"\n'
+    (line,) = lines_of(f'{HEAD}{MAIL}[schedules."tä glich"]\n{times}', tmp_path)
+    assert line.startswith('schedules."tä glich": expected letters, digits, - and _')
+    (line,) = lines_of(f"{HEAD}{MAIL}[schedules.daily]\n{times}kwargs = [1]\n", tmp_path)
+    assert line == "schedules.daily.kwargs: expected a table, got [1]: write it as { name = value }"

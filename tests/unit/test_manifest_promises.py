@@ -1,10 +1,11 @@
 """What `ops manifest check` says of pools and of settings with a price."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from worker.fleet import Queue
+from worker.fleet import Queue, loads
 from worker.promises import cautions, promises
 
 
@@ -42,11 +43,17 @@ def test_the_defaults_need_no_caution() -> None:
         ({"max_receives": 2}, "max_receives", "after 2 receives"),
         ({"drain_budget": "59m"}, "drain_budget", "still run 59m after a drain began"),
         ({"runtime": "ecs"}, "runtime", "still runs after 1m35s is handed back"),
+        ({"nodes": {"cpu": 256}}, "nodes.cpu", 'nobody reads it with runtime = "ec2"'),
+        (
+            {"runtime": "ecs", "time_limit": "90s", "nodes": {"warm_pool": 3}},
+            "nodes.warm_pool",
+            'nobody reads it with runtime = "ecs"',
+        ),
         ({"lease": "16m"}, "lease", "hidden for up to 16m"),
         ({"retention": "1h"}, "retention", "deletes a message 1h after it was sent"),
     ],
 )
-def test_a_caution(keys: dict[str, str], key: str, words: str) -> None:
+def test_a_caution(keys: dict[str, object], key: str, words: str) -> None:
     (caution,) = cautions(a_queue(**keys))
     assert caution.key == key
     assert words in caution.text
@@ -65,3 +72,25 @@ def test_a_caution(keys: dict[str, str], key: str, words: str) -> None:
 )
 def test_no_caution_at_the_border(keys: dict[str, object]) -> None:
     assert cautions(a_queue(**keys)) == []
+
+
+def test_what_a_runtime_has_no_use_for_is_not_inherited() -> None:
+    fleet = loads(
+        """
+        name = "media"
+        [defaults]
+        nodes = { types = ["m7g.large"], cpu = 256, max = 3 }
+        [queues.mail]
+        tasks = ["mail.*"]
+        [queues.pages]
+        tasks = ["pages.*"]
+        runtime = "ecs"
+        time_limit = "90s"
+        nodes.min = 1
+        """,
+        Path("fleet.toml"),
+    )
+    mail, pages = fleet.queues["mail"], fleet.queues["pages"]
+    assert mail.nodes.model_fields_set == {"types", "max"}
+    assert pages.nodes.model_fields_set == {"cpu", "max", "min"}
+    assert cautions(mail) == cautions(pages) == []

@@ -10,6 +10,7 @@ import pytest
 from ops.errors import Exit, OpsError
 from ops.release import confidential
 from ops.release.contents import files_of
+from tests.unit.release_trees import app
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
 # Neither is anyone's.
@@ -19,13 +20,6 @@ SECRET = "h7Gk/pQ2vN8sXz+R4tYb" + "LmC1dWfE9uJa0oKi5HyT"
 
 def begin(kind: str) -> str:
     return f"-----BEGIN {kind}PRIVATE KEY-----"
-
-
-def app(folder: Path, **files: str) -> Path:
-    for name, text in {"fleet.toml": 'name = "shop"\n', "tasks.py": "x = 1\n", **files}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,26 +9,7 @@ import pytest
 from ops.errors import Exit, OpsError
 from ops.release.artifact import pack
 from ops.release.contents import check_committed, files_of
-
-
-def app(folder: Path, **files: str) -> Path:
-    for name, text in {"fleet.toml": 'name = "shop"\n', "tasks.py": "x = 1\n", **files}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
-
-
-def committed(folder: Path, **files: str) -> Path:
-    app(folder, **files)
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "all")
-    return folder
+from tests.unit.release_trees import app, committed, git
 
 
 def test_a_clean_tree_is_what_a_release_is_made_of(tmp_path: Path) -> None:
@@ -109,6 +89,32 @@ def test_where_git_cannot_say_nothing_is_taken_for_all(tmp_path: Path) -> None:
     (tmp_path / ".git/index").write_bytes(b"torn")
     with pytest.raises(OpsError, match="expected git to say what belongs to this work tree, it "):
         files_of(tmp_path)
+
+
+def test_a_work_tree_whose_repository_is_elsewhere_is_not_taken_for_a_plain_folder(
+    tmp_path: Path,
+) -> None:
+    """As a submodule's or a worktree's that was copied, or mounted into a container."""
+    shop = committed(tmp_path / "shop", **{".gitignore": "*.secret\n", "sub/fleet.toml": ""})
+    (shop / "a.secret").write_text("key")
+    (shop / ".git").rename(tmp_path / "kept")
+    (shop / ".git").write_text("gitdir: /nowhere\n")
+    for folder in (shop, shop / "sub"):
+        with pytest.raises(OpsError, match=r"belongs to this work tree, it said: fatal: not a git"):
+            files_of(folder)
+    (shop / ".git").write_text(f"gitdir: {tmp_path}/kept\n")
+    assert "a.secret" not in files_of(shop).files
+
+
+def test_a_hook_s_variables_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = committed(tmp_path, **{".gitignore": "*.secret\n", "sub/fleet.toml": ""})
+    (shop / "sub/a.secret").write_text("key")
+    monkeypatch.chdir(shop)
+    whole = files_of(Path("sub"))
+    assert whole.files == ("fleet.toml",)
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_WORK_TREE", str(shop))
+    assert files_of(Path("sub")) == whole
 
 
 def test_a_work_tree_without_git_is_refused(

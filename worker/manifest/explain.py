@@ -85,8 +85,9 @@ def _problem(detail: "ErrorDetails", prefix: tuple[str, ...]) -> Problem:
     kind = detail["type"]
     if kind == "extra_forbidden":
         return unknown_key((*prefix, *loc[:-1]), str(loc[-1]), _known_keys(loc[:-1]))
-    # A queue's name is the key of its table.
-    place = dotted(*prefix) if prefix and loc == ("name",) else dotted(*prefix, *loc)
+    # The name of a queue or a schedule is the key of its table.
+    keyed = (prefix and loc == ("name",)) or (loc[:1] == ("schedules",) and loc[2:] == ("name",))
+    place = dotted(*prefix, *(loc[:-1] if keyed else loc))
     cause = _cause(detail)
     if isinstance(cause, RefusedValueError):
         found = quoted(detail["input"]) if cause.found is None else cause.found
@@ -140,6 +141,7 @@ _EXPLANATIONS: dict[str, Explanation] = {
     "string_type": lambda *_: ("a text", "put it in quotes"),
     "tuple_type": lambda *_: ("a list", "put it in brackets"),
     "bool_type": lambda *_: ("true or false", "write it without quotes"),
+    "dict_type": lambda *_: ("a table", "write it as { name = value }"),
     "mapping_type": lambda *_: ("a table", "write its keys below its own header"),
     "string_too_short": lambda *_: ("a text that is not empty", "write it"),
     "string_too_long": lambda context, _: (

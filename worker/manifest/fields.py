@@ -125,7 +125,7 @@ Name = Annotated[
     matching(
         NAME_PATTERN,
         "letters, digits, - and _, a letter or digit first",
-        "rename it (SQS allows no others)",
+        "rename it (AWS allows no others)",
     ),
     WithJsonSchema({"type": "string", "pattern": NAME_PATTERN}),
 ]

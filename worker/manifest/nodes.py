@@ -27,7 +27,14 @@ TASK_STOP: Final = timedelta(seconds=120)
 #: How long its running work may go on then: what still runs is handed back, deletes are flushed.
 TASK_DRAIN: Final = TASK_STOP - timedelta(seconds=25)
 
+_EC2_ONLY: Final = ("types", "rebalance", "heartbeat", "disk", "warm_pool", "warm_boot")
+_ECS_ONLY: Final = ("cpu", "image")
 _WARM_BOOT = timedelta(seconds=45)
+
+
+def nodes_unused_by(runtime: object) -> tuple[str, ...]:
+    """Return the keys of `nodes` that a runtime has no use for."""
+    return _EC2_ONLY if runtime == "ecs" else _ECS_ONLY
 
 
 def _warm_boot(known: dict[str, Any]) -> timedelta:

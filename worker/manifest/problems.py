@@ -71,7 +71,7 @@ def dotted(*parts: str | int) -> str:
         if isinstance(part, int):
             place += f"[{part}]"
         else:
-            key = part if _BARE_KEY.fullmatch(part) else json.dumps(part)
+            key = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
             place += f".{key}" if place else key
     return place
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from worker.manifest.checks import fleet_conflicts, unused_by
 from worker.manifest.explain import is_conflict, problems_of, unknown_key
 from worker.manifest.fleet import Fleet
+from worker.manifest.nodes import nodes_unused_by
 from worker.manifest.problems import ManifestError, Problem, dotted, quoted
 from worker.manifest.queue import Queue
 
@@ -31,6 +32,8 @@ _HEADER_KEYS = (
 TOP_LEVEL_KEYS = (*_HEADER_KEYS, "defaults", "queues")
 # A queue's own keys in these are laid over the defaults' one by one; the rest replaces them.
 _MERGED_TABLES = ("slo", "nodes", "scaling")
+#: What a conflict of schedules with queues is about.
+_SCHEDULED = re.compile(r"schedules\..*\.task")
 _AT = re.compile(r"(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)")
 
 
@@ -72,7 +75,9 @@ def build(document: Mapping[str, Any], file: Path) -> Fleet:
         # No queue is left where all are wrong, and that has been said of each already.
         found = [p for p in problems_of(error) if p.place != "queues"]
         if is_conflict(error):
-            problems += found
+            # A queue that could not be read may be the one that takes a schedule's task.
+            unread = len(queues) < len(document["queues"])
+            problems += [p for p in found if not (unread and _SCHEDULED.fullmatch(p.place))]
         else:
             problems = [*found, *problems, *fleet_conflicts("", queues)]
     if problems:
@@ -113,9 +118,13 @@ def _usable_defaults(defaults: Mapping[str, Any], problems: list[Problem]) -> di
 
 
 def _merged(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a queue's own table over the defaults, of which it inherits what its pool can use."""
+    """Lay a queue's own table over the defaults, of which it inherits what it can use."""
     pool = table.get("pool", defaults.get("pool", Queue.model_fields["pool"].default))
+    runtime = table.get("runtime", defaults.get("runtime", Queue.model_fields["runtime"].default))
     inherited = {k: v for k, v in defaults.items() if k not in unused_by(pool)}
+    if isinstance(nodes := inherited.get("nodes"), dict):
+        unused = nodes_unused_by(runtime)
+        inherited["nodes"] = {k: v for k, v in nodes.items() if k not in unused}
     merged = {**inherited, **table}
     for key in _MERGED_TABLES:
         if isinstance(table.get(key), dict) and key in inherited:
@@ -145,6 +154,11 @@ def _parse(text: str, file: Path) -> dict[str, Any]:
         match = _AT.fullmatch(str(error))
         what, place = (match["what"], match["place"]) if match else (str(error), "")
         problem = Problem(place, f"expected TOML, got a mistake: {what}", "mend that line")
+        raise ManifestError(str(file), [problem]) from None
+    except RecursionError:
+        problem = Problem(
+            "", "expected TOML, got lists or tables within too many others", "nest them less"
+        )
         raise ManifestError(str(file), [problem]) from None
 
 

@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 
 from ops.aws import DENIED_CODES, EXPIRED_CODES, THROTTLED_CODES
+from ops.aws.answers import NotAwsError
 from ops.errors import OpsError
 
 TIMED_OUT: Final = "timed out"
@@ -30,6 +31,7 @@ _WORDS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     ((NoCredentialsError, PartialCredentialsError, NoRegionError), "denied"),
     ((ReadTimeoutError,), TIMED_OUT),
     ((ConnectionError, HTTPClientError), "no answer"),
+    ((NotAwsError,), "malformed"),
     ((BotoCoreError,), "failed"),
 )
 _BUSY: Final = {
