@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS: Final = 15.0
 
 #: A process that cannot end one task without the others leaves with this status, for its
-#: supervisor to start another (EX_TEMPFAIL of sysexits.h).
+#: supervisor to start another (EX_TEMPFAIL of sysexits.h). So does one that was ended in its start.
 EX_LEFT: Final = 75
 
 
@@ -37,6 +37,8 @@ class Ending:
         self._prefork = prefork
         self._at_exit = at_exit
         self._cut = False
+        #: with which a worker leaves that has drained
+        self.status = EX_OK
 
     def withdraw(self, engine: Engine) -> None:
         """Take back from Celery what has not begun, on the event loop, and hand it back."""
@@ -52,7 +54,7 @@ class Ending:
         """End what still runs, and hand it back; without prefork that ends the process."""
         reason = Reason("CutOff", why)
         if not self._prefork:
-            self._at_once(engine, reason, EX_OK)
+            self._at_once(engine, reason, self.status)
         self._cut = True
         held = engine.ledger.occupying()
         unbegun = [one for one in held if one.state is State.GIVEN]
@@ -97,11 +99,11 @@ class Ending:
             engine.acks.stop()
         if self._cut:
             # Celery would wait for the children that were killed, and report each as lost.
-            self._exit(EX_OK)
-        fallback = threading.Timer(SHUTDOWN_SECONDS, self._exit, (EX_OK,))
+            self._exit(self.status)
+        fallback = threading.Timer(SHUTDOWN_SECONDS, self._exit, (self.status,))
         fallback.daemon = True
         fallback.start()
-        celery_state.should_stop = EX_OK
+        celery_state.should_stop = self.status
         self._consumer.hub.call_soon(_wake)
 
     def _exit(self, status: int) -> None:

@@ -42,6 +42,7 @@ class Consuming:
     busy: bool  # whether any slot is
     #: since when a slot has been free and nothing kept it from polling; None while that is not so
     listening_since: float | None
+    polled: bool  # whether a poll was ever opened
     last_poll: float | None
     poll_failed_at: float | None
     poll_trouble: str | None
@@ -100,6 +101,17 @@ def ready(vitals: Vitals) -> bool:
     return (
         vitals.phase is Phase.RUNNING and consuming is not None and consuming.last_poll is not None
     )
+
+
+def started(vitals: Vitals) -> bool:
+    """Whether a worker has come as far as its start goes: its polls are under way, or it is paused.
+
+    Whether SQS answers them is not its own: one that is ended for that is down when SQS is back.
+    """
+    consuming = vitals.consuming
+    if consuming is None:
+        return False
+    return vitals.phase is Phase.PAUSED or (vitals.phase is Phase.RUNNING and consuming.polled)
 
 
 def deaf_after_seconds(poll_seconds: float) -> float:

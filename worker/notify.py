@@ -21,6 +21,7 @@ EVERY_SECONDS: Final = 10.0
 EXTENSION_SECONDS: Final = 30.0
 ONCE: Final = math.inf
 
+_READY: Final = "READY=1"
 _STATUS_AT_MOST_CHARACTERS: Final = 500
 
 
@@ -37,13 +38,18 @@ class Supervisor:
         """How often ``tell`` must be called to feed the watchdog in time; None: no watchdog."""
         return None if self.watchdog_seconds is None else self.watchdog_seconds / 4
 
+    @property
+    def ready(self) -> bool:
+        """Whether it was told that the worker has started."""
+        return _READY in self._sent_at
+
     def tell(self, now: float, plan: Plan, *, ready: bool, fit: bool, status: str) -> None:
         """Tell what has become true, and feed the watchdog while the worker is ``fit``.
 
         ``now`` and the plan's deadline are monotonic seconds.
         """
         if ready:
-            self._every(ONCE, now, "READY=1")
+            self._every(ONCE, now, _READY)
         if plan.phase in (Phase.DRAINING, Phase.LEAVING):
             self._every(ONCE, now, "STOPPING=1")
         if plan.deadline is not None and now < plan.deadline + FLUSH_SECONDS:

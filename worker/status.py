@@ -60,6 +60,7 @@ def status(
         "metrics": metrics,
         "healthy": health.well,
         "ailments": health.reasons,
+        "restart_helps": health.restart_helps,
         "phase": str(plan.phase),
         "reason": plan.reason,
         "deadline_in_seconds": _rounded(plan.deadline - now) if plan.deadline else None,

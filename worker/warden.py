@@ -22,7 +22,7 @@ from celery.worker.consumer.tasks import Tasks
 from worker import control, drain, holds
 from worker.children import gone
 from worker.drain import Do, Order, Phase, Plan, Standing, Verb
-from worker.ending import Ending
+from worker.ending import EX_LEFT, Ending
 from worker.outcomes import Outcome, Reason, Verdict
 from worker.pools import pool_name
 from worker.sqs.engine import DRAINING, PAUSED, Engine
@@ -117,6 +117,9 @@ class Warden(threading.Thread):
             else:
                 self._orders.append(Order(Verb.HAND_BACK, f"a second {name}"))
         elif number in (signal.SIGTERM, signal.SIGHUP):
+            if self.watch.starting and self.plan.phase is not Phase.DRAINING:
+                # Its start took too long. Whoever stops a unit has it stay away in any case.
+                self._ending.status = EX_LEFT
             self._orders.append(Order(Verb.DRAIN, name))
 
     # -- the loop --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from worker import metrics_page
 from worker.address import Address, listen
 from worker.drain import Phase, Plan
 from worker.endpoint import Answer, Endpoint, as_json
-from worker.health import Consuming, Health, Vitals, judge, ready
+from worker.health import Consuming, Health, Vitals, judge, ready, started
 from worker.metrics import Metrics, Values
 from worker.metrics_table import Metric
 from worker.notify import Supervisor
@@ -68,11 +68,15 @@ class Watch:
         self._supervisor.tell(
             now,
             plan,
-            # One that starts paused has started: systemd is not to wait for its first poll.
-            ready=ready(vitals) or (plan.phase is Phase.PAUSED and engine is not None),
+            ready=started(vitals),
             fit=not health.restart_helps,
             status=_sentence(plan, engine, health),
         )
+
+    @property
+    def starting(self) -> bool:
+        """Whether systemd waits for the worker's start."""
+        return self._supervisor is not None and not self._supervisor.ready
 
     def _look_at(self, engine: Engine, now: float) -> None:
         poller = engine.poller
@@ -136,6 +140,7 @@ class Watch:
             lease_period_seconds=leases.period_seconds(engine.queue.lease.total_seconds()),
             busy=engine.ledger.occupied > 0,
             listening_since=self._listening_since,
+            polled=poller.polls_total > 0,
             last_poll=poller.last_success,
             poll_failed_at=poller.last_failure,
             poll_trouble=poller.last_trouble,

@@ -1,14 +1,19 @@
 """The root of the command line: nouns found by name and imported when asked for, one exit."""
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ops.cli.context import Ops
+from ops.cli.output import say
+from ops.cli.streams import let_go
 from ops.errors import Exit, OpsError
 
 # One module a noun, `ops.cli.<noun>`, that holds a click command of the same name. The words are
@@ -26,6 +31,9 @@ NOUNS = {
     "stores": "Create and correct the fleet's tables and buckets.",
     "tasks": "Publish tasks, and ask after them.",
 }
+
+# Set, it shows the traceback of what nobody has foreseen.
+_DEBUG = "OPS_DEBUG"
 
 
 class Nouns(click.Group):
@@ -72,22 +80,43 @@ def run(args: Sequence[str] | None = None) -> int:
             args=None if args is None else list(args), prog_name="ops", standalone_mode=False
         )
         sys.stdout.flush()
+        ended = code if isinstance(code, int) else Exit.DONE
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        with contextlib.suppress(OSError):
+            error.show()
+        ended = error.exit_code
     except click.Abort:
-        _say("interrupted")
-        return Exit.INTERRUPTED
+        say("interrupted")
+        ended = Exit.INTERRUPTED
     except OpsError as error:
-        _say(str(error))
-        return error.code
+        say(str(error))
+        ended = error.code
     except BrokenPipeError:
-        # The reader of our output (a pager, `head`) has seen enough; the interpreter's own flush
-        # at exit must not complain about it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
-    return code if isinstance(code, int) else Exit.DONE
+        # The reader of our output (a pager, `head`) has seen enough; click itself ends so as well.
+        ended = Exit.FAILED
+    except Exception as error:
+        ended = _unforeseen(error)
+    finally:
+        let_go()
+    return ended
 
 
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+def _unforeseen(error: Exception) -> int:
+    """Say what nobody has put into words, in one line; return the exit code."""
+    if os.environ.get(_DEBUG):
+        raise error
+    match error:
+        case OSError(filename=None, errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO):
+            text = f"expected to write the result, found {error.strerror}: write it elsewhere"
+        case OSError(filename=str() as place):
+            text = f"{place}: {error.strerror}"
+        case _:
+            frames = traceback.extract_tb(error.__traceback__)
+            place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+            what = " ".join(f"{type(error).__name__} at {place}: {error}".split())[:300]
+            text = (
+                f"ops failed: {what}: nobody has foreseen that: run it again with {_DEBUG}=1 for "
+                "the traceback, and report it"
+            )
+    say(text)
+    return Exit.FAILED

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from ops.cli.output import say
+from ops.cli.output import progress, repeating, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
 
 _QUIET_SECONDS = 2.0
 _EVERY_SECONDS = 5.0
@@ -45,22 +46,29 @@ def waiting(label: str, for_what: Callable[[], str]) -> Iterator[None]:
 
     `for_what` is asked in a thread of its own; nothing is said while it returns "".
     """
-    over = threading.Event()
 
-    def talk() -> None:
-        pause = _QUIET_SECONDS
-        while not over.wait(pause):
-            if what := for_what():
-                say(f"{label}: waiting for {what}")
-            pause = _EVERY_SECONDS
+    def line() -> str:
+        what = for_what()
+        return f"{label}: waiting for {what}" if what else ""
 
-    thread = threading.Thread(target=talk, name="waiting", daemon=True)
-    thread.start()
-    try:
+    with repeating(line):
         yield
-    finally:
-        over.set()
-        thread.join()
+
+
+@contextmanager
+def until_progress(label: str, what: str) -> Iterator[Progress]:
+    """Say what is waited for, as `waiting` does, until there is progress to show.
+
+    Yields what shows it, as `ops.cli.output.progress` does.
+    """
+    going = [what]
+
+    def begins(name: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
+        going.clear()
+        return progress(name, total)
+
+    with waiting(label, lambda: "".join(going.copy())):
+        yield begins
 
 
 @contextmanager

@@ -78,6 +78,7 @@ def up(  # noqa: PLR0917
         raise OpsError("--minute: expected more than 0s", Exit.USAGE)
     chosen = Ops(path or ops.path)
     fleet = chosen.fleet()
+    from ops.local.images import Image  # noqa: PLC0415
     from ops.local.starting import start  # noqa: PLC0415
 
     image = fleet.aws.image
@@ -89,6 +90,7 @@ def up(  # noqa: PLR0917
             manifest=Path(fleet.path),
             region=_region(fleet.region),
             image=image if image and image.startswith("/") else f"/{fleet.name}/image",
+            made=Image.of(fleet),
             boot_seconds=boot,
             port=port,
             options=["--minute", str(minute), *(["--short-hooks"] if short_hooks else [])],

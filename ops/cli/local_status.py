@@ -48,12 +48,13 @@ def show(found: Status) -> None:
     if found.tasks:
         print_line("")
         print_table(
-            ("task", "service", "state", "since", "address", "pid", "containers"),
+            ("task", "service", "state", "health", "since", "address", "pid", "containers"),
             [
                 (
                     t.id,
                     t.service,
                     t.state,
+                    t.health,
                     datetime.fromtimestamp(t.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                     t.address,
                     "-" if t.pid is None else str(t.pid),

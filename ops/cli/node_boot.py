@@ -22,12 +22,13 @@ from ops.cli.params import Duration
     type=Duration("0s", "1h"),
     default="5m",
     show_default=True,
-    help="How long to ask S3 again while it does not answer or has no release yet.",
+    help="How long to try again where S3 does not answer, has no release yet, or the disk is full.",
 )
 def boot(fleet: str, queue: str, bucket: str, region: str, patience: timedelta) -> None:
     """Get the fleet's current release, and start the agent and the worker of this node.
 
-    FLEET_ROOT is the folder below which everything goes; / unless set. Doing it again is harmless.
+    FLEET_ROOT is the folder below which everything goes; / unless set. Doing it again is harmless:
+    after another release was put, its worker starts beside the old one, which drains.
     """
     from ops.aws import s3_in  # noqa: PLC0415
     from ops.node.boot import Boot  # noqa: PLC0415

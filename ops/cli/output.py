@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 # Wider than any line of ours: what is piped is never wrapped or cut.
 _PIPE_WIDTH_CHARACTERS = 100_000
 _QUIET_SECONDS = 2.0
+_EVERY_SECONDS = 5.0
 
 
 def say(text: str) -> None:
-    """Write a line of talk to stderr."""
-    click.echo(text, err=True)
+    """Write a line of talk to stderr; where that takes nothing, no work is stopped by it."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def print_line(text: str) -> None:
@@ -64,26 +68,57 @@ def _visible(cell: str) -> str:
 
 
 @contextmanager
+def repeating(line: Callable[[], str]) -> Iterator[None]:
+    """Say a line on stderr once the work has taken two seconds, and now and then after.
+
+    `line` is asked in a thread of its own; nothing is said while it returns "".
+    """
+    over = threading.Event()
+
+    def talk() -> None:
+        pause = _QUIET_SECONDS
+        while not over.wait(pause):
+            if text := line():
+                say(text)
+            pause = _EVERY_SECONDS
+
+    thread = threading.Thread(target=talk, name="talk", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show how far work of `total` steps is, on stderr; yields what to call before each step.
 
     A terminal gets a bar that goes away at the end; anything else a line a step, once the work has
-    taken two seconds.
+    taken two seconds, and again while a step takes longer.
     """
     if sys.stderr.isatty():
         with _bar(label, total) as step:
             yield step
         return
     begun = time.monotonic()
-    done = 0
+    names: list[str] = []
 
     def line(step_name: str) -> None:
-        nonlocal done
+        names.append(step_name)
         if time.monotonic() - begun > _QUIET_SECONDS:
-            say(f"{label}: {done} of {total} done, now {step_name}")
-        done += 1
+            say(_now(label, names, total))
 
-    yield line
+    # With no step, as where there is nothing to do, there is nothing to wait for.
+    with repeating(lambda: _now(label, names.copy(), total) if total else ""):
+        yield line
+
+
+def _now(label: str, names: Sequence[str], total: int) -> str:
+    if not names:
+        return f"{label}: 0 of {total} done"
+    return f"{label}: {len(names) - 1} of {total} done, now {names[-1]}"
 
 
 @contextmanager

@@ -108,7 +108,8 @@ def show(ops: Ops, as_json: bool) -> int:
 
     fleet = ops.fleet()
     s3, bucket = _bucket(fleet)
-    found = current(s3, bucket)
+    with waiting("release", lambda: bucket):
+        found = current(s3, bucket)
     if as_json:
         data = None if found is None else {"name": found.release, "sha256": found.sha256}
         print_json({"fleet": fleet.name, "bucket": bucket, "release": data})
@@ -136,6 +137,7 @@ def _bucket(fleet: Fleet) -> tuple[S3Client, str]:
     from ops.stack.names import artifact_bucket  # noqa: PLC0415
 
     sts = aws.sts(fleet)
-    with aws.aws_errors("asking which account this is", service="sts"):
+    asking = "asking which account this is"
+    with waiting("release", lambda: "STS"), aws.aws_errors(asking, service="sts"):
         account = sts.get_caller_identity()["Account"]
     return aws.s3(fleet), artifact_bucket(fleet, account, sts.meta.region_name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.output import progress, say
+from ops.cli.counting import until_progress
+from ops.cli.output import say
 from ops.cli.plans import show_and_apply
 from ops.errors import Exit
 
@@ -26,7 +27,8 @@ def predictive(ops: Ops, yes: bool, as_json: bool) -> int:
     from ops.scaling.predictive import Predictive  # noqa: PLC0415
 
     fleet = ops.fleet()
-    found = Predictive.read(fleet, time.time(), lambda total: progress("reading groups", total))
+    with until_progress("predictive", "AWS: the groups that are there") as reading:
+        found = Predictive.read(fleet, time.time(), lambda total: reading("reading groups", total))
     for each in found.left_out:
         say(each)
     code = show_and_apply(

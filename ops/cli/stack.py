@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
-from ops.cli.counting import waiting
+from ops.cli.counting import until_progress, waiting
 from ops.cli.output import print_json, progress, say
 from ops.cli.stack_release import say_release
 from ops.cli.stack_telling import end, show, show_drift, still, telling, waits
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ops.stack.changes import Proposal
     from ops.stack.flow import Stacks
     from ops.stack.held import Held
+
+_THERE = "AWS: the stacks that are there"
 
 _queues = click.argument("queues", nargs=-1)
 _revert = click.option(
@@ -117,8 +119,17 @@ def apply(
     refused = losses(proposals.values(), replaced)
     if refused:
         found.withdraw(proposals.values(), progress)
-    if not as_json:
-        show(found, proposals, as_json=False, replaced=replaced)
+    try:
+        if not as_json:
+            show(found, proposals, as_json=False, replaced=replaced)
+    except BaseException:
+        # Nobody has seen it, whatever stdout is: nothing is to be made of it, nor left of it.
+        say("nothing was changed: the plan could not be shown")
+        found.withdraw(proposals.values(), progress)
+        raise
+    if as_json:
+        for note in (note for one in proposals.values() for note in one.notes):
+            say(note)
     if refused:
         # The plan has said why; JSON is of what was done.
         why = "\n".join(one.in_words() for one in refused) if as_json else "nothing was changed"
@@ -147,7 +158,8 @@ def drift(ops: Ops, queues: tuple[str, ...], as_json: bool) -> int:
     from ops.stack.drifted import drifted  # noqa: PLC0415
 
     fleet = ops.fleet()
-    found = drifted(fleet, queues, progress)
+    with until_progress("stacks", _THERE) as comparing:
+        found = drifted(fleet, queues, comparing)
     if as_json:
         rows = [one.row() for one in found.drifts]
         windows = [one.row() for one in found.by_windows]
@@ -174,7 +186,8 @@ def destroy(ops: Ops, queues: tuple[str, ...], force: bool, yes: bool, as_json: 
     from ops.stack.removing import Removal  # noqa: PLC0415
 
     fleet = ops.fleet()
-    removal = Removal.read(fleet, queues)
+    with waiting("destroy", lambda: f"{_THERE}, and what they hold"):
+        removal = Removal.read(fleet, queues)
     if removal.held and not force:
         raise OpsError(in_words(removal.held))
     if not removal.stacks and not removal.queues:
@@ -207,7 +220,8 @@ def _propose(
 
     fleet = ops.fleet()
     try:
-        found = Stacks.read(fleet, queues, revert=revert, named=named)
+        with waiting("stacks", lambda: f"{_THERE}, and what nodes may be made of"):
+            found = Stacks.read(fleet, queues, revert=revert, named=named)
     except UnknownQueueError as error:
         raise OpsError(f"{fleet.path}: {error}", Exit.USAGE) from error
     if wait and found.busy:
@@ -216,7 +230,8 @@ def _propose(
         going: set[str] = set()
         with waiting("stacks", lambda: ", ".join(sorted(going.copy()))):
             found = found.at_rest(going)
-    return found, found.propose(progress)
+    with until_progress("stacks", _THERE) as proposing:
+        return found, found.propose(proposing)
 
 
 def _confirm(fleet: str, stacks: Sequence[str], held: Sequence[Held]) -> None:

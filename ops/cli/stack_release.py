@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ops.cli.counting import waiting
 from ops.cli.output import say
 from ops.errors import OpsError
 
@@ -19,7 +20,8 @@ def say_release(found: Stacks) -> None:
     if not wanted:
         return
     try:
-        pointer = current(found.bucket.s3, found.bucket.name)
+        with waiting("release", lambda: found.bucket.name):
+            pointer = current(found.bucket.s3, found.bucket.name)
     except OpsError as error:
         say(f"whether new nodes find a release is not known: {error}")
         return

@@ -47,7 +47,12 @@ def show(
         change.row(name) for name, one in proposals.items() for change in one.changes
     ]
     left_over = found.left_over()
-    told = [*notes(found.fleet, found.queues), *_kept(found)]
+    told = [
+        *found.notes,
+        *notes(found.fleet, found.queues),
+        *_kept(found),
+        *(note for one in proposals.values() for note in one.notes),
+    ]
     if as_json:
         busy = [{"stack": name, "status": status} for name, status in found.busy.items()]
         print_json(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ops.cli.context import Ops, json_option, pass_ops
+from ops.cli.counting import waiting
 from ops.cli.output import print_json, print_table
 from ops.cli.tasks_publish import publish
 from ops.errors import Exit, OpsError
@@ -39,7 +40,9 @@ def status(ops: Ops, task_id: str, as_json: bool) -> int:
     """
     from ops.tasks.status import status as ask  # noqa: PLC0415
 
-    found = ask(ops.fleet(), task_id)
+    fleet = ops.fleet()
+    with waiting("status", lambda: "where results are kept"):
+        found = ask(fleet, task_id)
     if as_json:
         print_json({"id": task_id, "state": None} if found is None else _as_data(found))
         return Exit.FAILED if found is None else Exit.DONE

@@ -107,6 +107,7 @@ class Compute:
             "task_id": task.id,
             "service": task.service.name,
             "state": task.last_status,
+            "health": task.health,
             "since": task.since,
             "reason": task.stopped_reason,
             "address": task.address,

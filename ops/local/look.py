@@ -68,13 +68,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task of an ECS service that has not ended. `since` is when it came to its state, in seconds
-    since the epoch; `containers` are their states by name, and `pids` their first processes.
+    """A task of an ECS service that has not ended. `health` is UNKNOWN where nothing checks it, or
+    has not yet; `since` is when it came to its state, in seconds since the epoch; `containers` are
+    their states by name, and `pids` their first processes.
     """
 
     id: str
     service: str
     state: str
+    health: str
     since: float
     address: str
     pid: int | None
@@ -159,6 +161,7 @@ def _task(told: dict[str, Any]) -> Task:
         told["task_id"],
         told["service"],
         told["state"],
+        told["health"],
         told["since"],
         told["address"],
         told["pid"],

@@ -79,6 +79,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud |
         guard,
         moto_autoscaling,
         moto_dynamodb,
+        moto_ec2,
         moto_s3,
         moto_sqs,
     )
@@ -109,6 +110,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> list[Cloud |
     moto_autoscaling.mend(lock)
     cloud.ticker.add(ScheduledActions(lock))
     moto_dynamodb.mend()
+    moto_ec2.mend()
     ecs.mend(Services(Ids()) if compute is None else compute.services)
     moto_s3.mend()
     moto_sqs.mend()

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ops.errors import OpsError
 from ops.local.aws import local_environment
+from ops.local.images import Image
 from ops.local.machine.processes import below, kill, table
 from ops.local.process import Child, address
 from ops.local.running import (
@@ -36,8 +37,6 @@ _LEFT: Final = ("nodes", "lambda", "calls.jsonl", LOG)
 _END_SECONDS: Final = 20.0
 _KILL_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.05
-#: An image that moto knows; a local machine is made of the running interpreter instead.
-_IMAGE: Final = "ami-12c6146b"
 
 
 def start(
@@ -47,6 +46,7 @@ def start(
     manifest: Path,
     region: str,
     image: str,
+    made: Image | None = None,
     boot_seconds: float,
     port: int,
     options: Iterable[str] = (),
@@ -54,9 +54,9 @@ def start(
 ) -> Running:
     """Start the local AWS of a folder, and put there what an account has.
 
-    `image` names the parameter that holds the nodes' image; `step` is told what is waited for.
-    Where it fails or is interrupted, nothing is left running. Call it from the main thread. Raises
-    OpsError.
+    `image` names the parameter that holds the id of the nodes' image, which is `made`; `step` is
+    told what is waited for. Where it fails or is interrupted, nothing is left running. Call it from
+    the main thread. Raises OpsError.
     """
     with usable(folder):
         prepare(folder)
@@ -70,14 +70,15 @@ def start(
             step("the last run's files to be put aside")
             _put_aside(folder)
             step("the local AWS to start")
+            own = Image() if made is None else made
             holds = ["--manifest", str(manifest.absolute()), *options]
             child = None
             try:
                 with _held_back():
-                    child = _server(folder, boot_seconds, port, holds)
+                    child = _server(folder, boot_seconds, port, holds, own)
                 url = address(child, lambda: None)
                 step("its account")
-                _furnish(url, region, image)
+                _furnish(url, region, image, own)
                 ticks = began(child.pid)
                 if ticks is None:
                     raise OpsError(f"local AWS: it ended: {child.last_line()}: see {folder / LOG}")
@@ -140,14 +141,17 @@ def _put_aside(folder: Path) -> None:
         path.rename(folder / _PREVIOUS / path.name)
 
 
-def _server(folder: Path, boot_seconds: float, port: int, options: Iterable[str]) -> Child:
+def _server(
+    folder: Path, boot_seconds: float, port: int, options: Iterable[str], made: Image
+) -> Child:
     command = [sys.executable, "-m", "ops.local.server", "--folder", str(folder)]
     command += ["--boot", str(boot_seconds), "--port", str(port), *options]
+    images = made.write(folder / "images.json")
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             command,
             # What it might call itself (moto can) stays on this machine, where nobody listens.
-            env={**local_environment("http://127.0.0.1:9"), "PYTHONPATH": str(_ROOT)},
+            env={**local_environment("http://127.0.0.1:9"), **images, "PYTHONPATH": str(_ROOT)},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -157,7 +161,7 @@ def _server(folder: Path, boot_seconds: float, port: int, options: Iterable[str]
     return Child("local AWS", process, folder / LOG)
 
 
-def _furnish(url: str, region: str, image: str) -> None:
+def _furnish(url: str, region: str, image: str, made: Image) -> None:
     import boto3  # noqa: PLC0415
 
     from ops.aws import aws_errors  # noqa: PLC0415
@@ -170,7 +174,7 @@ def _furnish(url: str, region: str, image: str) -> None:
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106  # nobody checks it
         )
-        ssm.put_parameter(Name=image, Value=_IMAGE, Type="String", DataType="aws:ec2:image")
+        ssm.put_parameter(Name=image, Value=made.id, Type="String", DataType="aws:ec2:image")
 
 
 def _end(folder: Path, server: int | None, ours: dict[int, int | None]) -> int:

@@ -107,6 +107,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Have ECS told that the task is unhealthy, for this reason; None: not any more."""
+
+    lane: ClassVar[None] = None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Say a line to whoever reads the journal."""
 
@@ -127,5 +135,6 @@ Action: TypeAlias = (
     | Complete
     | Condemn
     | Mark
+    | Verdict
     | Say
 )

@@ -84,7 +84,9 @@ class Agent:
             self._keep(memory)
             at_once = self._doing.do(actions)
             self._tell(sight, memory, now, began)
-            self._waking.rest(0.0 if at_once else LOOK_SECONDS / 2)
+            # What failed is tried again at the next look, and not without a pause.
+            news = any(not result.trouble for result in at_once)
+            self._waking.rest(0.0 if news else LOOK_SECONDS / 2)
             asked = self._waking.asked_by is not None
         self._notify(now, Plan(Phase.LEAVING), "ending; the worker goes on")
 
@@ -112,7 +114,9 @@ class Agent:
         try:
             self._keeper.keep(memory)
         except OSError as error:
-            trouble = f"what was heard could not be kept beside the workers' sockets: {error}"
+            # Without its file, whose name is another one each time: the same is told once.
+            why = error.strerror or str(error)
+            trouble = f"what was heard could not be kept beside the workers' sockets: {why}"
         if trouble and trouble != self._unkept:
             self._hands.say(trouble)
         self._unkept = trouble

@@ -1,4 +1,4 @@
-"""A booting node's patience with S3, and what it says of what S3 did not give it."""
+"""A booting node's patience, and what it says of what S3 did not give it."""
 
 from __future__ import annotations
 

@@ -36,8 +36,13 @@ HOOK_AT_MOST_SECONDS: Final = 48 * 3600.0
 HEARTBEATS_AT_MOST: Final = 100
 #: A drain ends so long before its hook does: deletes are flushed, the registry is left.
 HOOK_MARGIN_SECONDS: Final = 60.0
-#: A third, so that two heartbeats may be lost.
-HEARTBEATS_A_TIMEOUT: Final = 3
+#: The shortest timeout that a hook may have (EC2 Auto Scaling API Reference, PutLifecycleHook,
+#: HeartbeatTimeout).
+HOOK_AT_LEAST_SECONDS: Final = 30.0
+#: A third, so that two heartbeats may be lost. Of the shortest timeout, whatever the manifest of
+#: the node's release says: the hook that waits has the one of the stack's, which a node may not
+#: read. What bounds the wait is time alone (LifecycleHook, GlobalTimeout), not their number.
+HEARTBEAT_SECONDS: Final = HOOK_AT_LEAST_SECONDS / 3
 
 #: A spot notice comes two minutes ahead; what still runs is handed back this long before the end,
 #: so that flushing and leaving fit in.
@@ -56,6 +61,8 @@ DEAF_SECONDS: Final = 300.0
 #: Polls that fail this lately are answered, by errors: that is SQS's trouble or the role's, which
 #: another node would share.
 POLLS_FAIL_SECONDS: Final = 60.0
+#: As the unit has it (WatchdogSec), where there is no systemd to start a stuck worker anew.
+STUCK_SECONDS: Final = 60.0
 #: No worker that answers for so long: it starts within a minute, its unit gives up after five
 #: deaths in five minutes.
 ABSENT_SECONDS: Final = 300.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ops.aws import EXPIRED_CODES
 from ops.errors import OpsError
-from ops.node import looking
+from ops.node import looking, verdict
 from ops.node.actions import (
     Beat,
     Complete,
@@ -28,6 +28,7 @@ from ops.node.actions import (
     Say,
     Speak,
     Tell,
+    Verdict,
     Withdraw,
 )
 from ops.node.group import NotWaiting
@@ -85,8 +86,8 @@ class Doing:
             if lane is not None:
                 self._under_way[lane] += 1
                 self._pools[lane].submit(self._run, lane, action)
-            elif isinstance(action, Mark):
-                done.append(self._mark(action))
+            elif isinstance(action, Mark | Verdict):
+                done.append(self._write(action))
             elif isinstance(action, Say):
                 self._hands.say(action.text)
         return tuple(done)
@@ -185,14 +186,20 @@ class Doing:
             raise OpsError("expected to know which node this is before it is spoken for")
         return self.place
 
-    def _mark(self, action: Mark) -> Result:
+    def _write(self, action: Mark | Verdict) -> Result:
         try:
-            if action.reason is None:
-                holds.let_go(self._hands.name, holds.By.AGENT)
-            else:
-                holds.hold(self._hands.name, holds.By.AGENT, action.reason)
+            match action:
+                case Mark(None):
+                    holds.let_go(self._hands.name, holds.By.AGENT)
+                case Mark(str(reason)):
+                    holds.hold(self._hands.name, holds.By.AGENT, reason)
+                case Verdict(None):
+                    verdict.take_back()
+                case Verdict(str(why)):
+                    verdict.leave(why)
         except OSError as error:
-            return Result(action, _line(error))
+            # Without its file, whose name is another one each time: the same is told once.
+            return Result(action, _line(error.strerror or error))
         return Result(action)
 
 

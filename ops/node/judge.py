@@ -14,6 +14,7 @@ from ops.node.bounds import (
     DEATHS_AT_MOST,
     DEATHS_WITHIN_SECONDS,
     POLLS_FAIL_SECONDS,
+    STUCK_SECONDS,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,30 @@ def beyond_repair(roll: Roll, now: float) -> str:
         if deaf >= DEAF_SECONDS:
             return f"worker {pid} has free slots and no poll of it was answered for {deaf:.0f} s"
     return ""
+
+
+def stuck(roll: Roll, now: float) -> str:
+    """Return why a worker is to be started anew, in words; empty where none is.
+
+    For where no watchdog does it. What it runs is no reason to wait: it may never tell of its end.
+    """
+    if roll.held is not None:
+        return ""
+    for pid, worker in roll.known.items():
+        since = worker.stuck_since
+        if since is not None and worker.at - since >= STUCK_SECONDS:
+            return (
+                f"worker {pid} is stuck for {now - since:.0f} s: {'; '.join(worker.last.ailments)}"
+            )
+    return ""
+
+
+def at_work(roll: Roll) -> bool:
+    """Whether a worker that answers runs what another would run from its start.
+
+    An instance's end waits for such a task, as long as it takes. That of a task of ECS does not.
+    """
+    return any(each.answers and each.leased > 0 for each in roll.now)
 
 
 def _deaf_seconds(worker: Known) -> float:

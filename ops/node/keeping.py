@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ops.node import verdict
 from ops.node.memory import Memory, fresh, kept, restored
 from worker import control, holds
 
@@ -35,7 +36,8 @@ class Keeper:
                 memory = restored(json.loads(file.read(_AT_MOST_BYTES)), now)
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
             memory = fresh(now)
-        return replace(memory, marked=holds.reason(self._name, holds.By.AGENT))
+        marked = holds.reason(self._name, holds.By.AGENT)
+        return replace(memory, marked=marked, verdict=verdict.reason())
 
     def keep(self, memory: Memory) -> None:
         """Write what is new, whole or not at all. Raises OSError."""

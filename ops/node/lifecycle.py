@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from ops.node.actions import Beat, Complete, Condemn
-from ops.node.bounds import HEARTBEATS_A_TIMEOUT, JOIN_ATTEMPTS
+from ops.node.bounds import HEARTBEAT_SECONDS, JOIN_ATTEMPTS
 from ops.node.retry import AT_ONCE, Retry
 
 if TYPE_CHECKING:
@@ -62,17 +62,15 @@ def owed_to_group(member: Membership, owed: Owed, now: float) -> Beat | Complete
     return None
 
 
-def answered(
-    member: Membership, result: Result, now: float, rng: Random, *, heartbeat: float
-) -> Membership:
+def answered(member: Membership, result: Result, now: float, rng: Random) -> Membership:
     """Return what is known after the answer to a call."""
     failed = bool(result.trouble)
     match result.action:
         case Beat():
             # After a failure never later than the next one would be.
-            every = heartbeat / HEARTBEATS_A_TIMEOUT
-            missed = member.beat.failed(now, rng, at_most=every)
-            return replace(member, beat=missed if failed else member.beat.done(now, every))
+            missed = member.beat.failed(now, rng, at_most=HEARTBEAT_SECONDS)
+            kept = member.beat.done(now, HEARTBEAT_SECONDS)
+            return replace(member, beat=missed if failed else kept)
         case Complete(hook, _) if hook == LEAVE:
             again = member.complete.failed(now, rng) if failed else member.complete
             return replace(member, completed=not failed, complete=again)

@@ -48,6 +48,8 @@ class Memory:
     leaves: Departure | None = None
     marked: str | None = None
     """Why workers that start are paused, as far as that is written."""
+    verdict: str | None = None
+    """Why a task of ECS is to be replaced, as far as that is written."""
     identify: Retry = AT_ONCE
     gone_at: float | None = None
     """Since when a node that leaves has no workers."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from worker import address, health, notify
 from worker import metrics_table as table
+from worker.ending import EX_LEFT
 from worker.manifest.services import Metrics
 from worker.metrics_table import Kind, Metric
 from worker.sqs.acks import STUCK_SECONDS
@@ -75,12 +76,14 @@ else in its process, the endpoint too.
 
 ## systemd
 
-With `Type=notify` a worker says `READY=1` when it is ready (or consumes and is paused),
+With `Type=notify` a worker says `READY=1` when its first poll is under way (or it is paused),
 `STOPPING=1` when it begins to drain, and a `STATUS=` at least every {notify.EVERY_SECONDS:g} s.
 During a drain it asks for {notify.EXTENSION_SECONDS:g} s more every {notify.EVERY_SECONDS:g} s
 (`EXTEND_TIMEOUT_USEC`), so that the drain's own budget bounds it and not the unit's
 `TimeoutStopSec`. A worker that starts
-while SQS is out of reach is not ready until it is back: `TimeoutStartSec` bounds that.
+while SQS is out of reach has started all the same, and receives when SQS is back. One that is ended
+by a SIGTERM before its `READY=1`, as `TimeoutStartSec` does, leaves with status {EX_LEFT} instead
+of 0: `Restart=always` starts it again, also with `RestartPreventExitStatus=0`.
 
 With `WatchdogSec` it feeds the watchdog as long as a new start would not help: when calls to SQS
 fail, `/healthz` says so, but running tasks are not killed for it; when a thread is stuck or gone,

@@ -29,6 +29,7 @@ class Known:
     base: int = 0
     """The tasks it had begun before the agent knew it."""
     listens_since: float | None = None
+    stuck_since: float | None = None
 
     @property
     def polled_at(self) -> float | None:
@@ -131,16 +132,22 @@ def begun(roll: Roll) -> dict[int, int]:
 def _known(roll: Roll, now: Seen, at: float) -> Known:
     before = roll.known.get(now.pid)
     if not now.answers:
-        return Known(now, at) if before is None else replace(before, listens_since=None)
-    if before is None:
-        # One that was there before the agent has told its waits to the agent before.
-        return Known(now, at, now.begun if roll.looked_at is None else 0, _since(None, now, at))
-    return replace(before, last=now, at=at, listens_since=_since(before.listens_since, now, at))
+        return (
+            Known(now, at)
+            if before is None
+            else replace(before, listens_since=None, stuck_since=None)
+        )
+    # One that was there before the agent has told its waits to the agent before.
+    base = now.begun if roll.looked_at is None else 0
+    known = Known(now, at, base) if before is None else replace(before, last=now, at=at)
+    return replace(
+        known,
+        listens_since=_since(known.listens_since, at) if now.listens else None,
+        stuck_since=_since(known.stuck_since, at) if now.stuck else None,
+    )
 
 
-def _since(before: float | None, now: Seen, at: float) -> float | None:
-    if not now.listens:
-        return None
+def _since(before: float | None, at: float) -> float:
     return at if before is None else before
 
 

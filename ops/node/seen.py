@@ -32,16 +32,22 @@ class Seen:
     busy: int = 0
     stopped: bool = False
     """No poll is open, and none is opened."""
+    holding: bool = False
+    """Something keeps it from polling: an order, or acknowledgements that do not get through."""
     quiet: bool = False
     """Stopped, and nothing is held, run or unacknowledged: nothing comes any more."""
     last_poll_age: float | None = None
     last_poll_error_age: float | None = None
     ailments: tuple[str, ...] = ()
+    stuck: bool = False
+    """A new start of it would mend one of them."""
     deadline: float | None = None
     """Seconds from the look to the end of its drain."""
     spot: bool = False
     ages: tuple[float, ...] = ()
     """Of its running tasks."""
+    leased: int = 0
+    """Its running tasks whose messages no other worker may have."""
     begun: int = 0
     recent: tuple[tuple[float, float], ...] = ()
     """Times of ends since the epoch, and seconds ran."""
@@ -70,8 +76,8 @@ class Seen:
 
     @property
     def listens(self) -> bool:
-        """Whether it should be polling: it consumes, has a free slot and is not told to stop."""
-        return self.phase == Phase.RUNNING and self.busy < self.slots and not self.stopped
+        """Whether it should be polling: it consumes, has a free slot and is not kept from it."""
+        return self.phase == Phase.RUNNING and self.busy < self.slots and not self.holding
 
     def waited_since(self, begun: int) -> float | None:
         """Return the longest wait among the tasks started after the `begun`-th; None: none."""
@@ -108,10 +114,13 @@ def _read(pid: int, said: Mapping[str, Any]) -> Seen:
         slots=int(said["slots"]),
         busy=int(said["busy"]),
         stopped=stopped,
+        holding=bool(said["holding"]),
+        stuck=said.get("restart_helps") is True,
         quiet=stopped and nothing and int(said["busy"]) == 0,
         last_poll_age=_number(said["last_poll_age_seconds"]),
         last_poll_error_age=_number(said.get("last_poll_error_age_seconds")),
         ages=tuple(max(0.0, float(task["age_seconds"])) for task in tasks),
+        leased=sum(task.get("lease_lost") is not True for task in tasks),
         begun=int(said.get("begun", 0)),
         recent=tuple((float(at), float(ran)) for at, ran in said.get("recent", ())),
         waits=tuple((int(n), float(waited)) for n, waited in said.get("waits", ())),

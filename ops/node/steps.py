@@ -20,10 +20,11 @@ from ops.node.actions import (
     Mark,
     Peek,
     Speak,
+    Verdict,
     Withdraw,
 )
 from ops.node.bounds import IDENTIFY_SECONDS, LAST_WORD_SECONDS, LOOK_SECONDS, METADATA_SECONDS
-from ops.node.judge import beyond_repair
+from ops.node.judge import at_work, beyond_repair, stuck
 from ops.node.seen import AGENT
 from ops.node.sight import Kind, Lane
 from ops.node.stance import Stance, orders, stance
@@ -41,7 +42,8 @@ def steps(
     """Return what to do now, in this order, and what is known then. `now` is monotonic."""
     memory = _absorb(sight, memory, now, rng, settings)
     stands = stance(memory, sight.noticed, now)
-    actions: list[Action] = [*_marks(stands, memory), *_ask_around(sight, memory, now)]
+    actions: list[Action] = [*_marks(stands, memory), *_verdict(sight, memory, now)]
+    actions += _ask_around(sight, memory, now)
     if Lane.WORKERS not in sight.busy:
         actions += _of_workers(stands, memory, now)
     if Lane.REGISTRY not in sight.busy:
@@ -101,6 +103,8 @@ def _answered(
     match result.action:
         case Mark(reason):
             return memory if result.trouble else replace(memory, marked=reason)
+        case Verdict(why):
+            return memory if result.trouble else replace(memory, verdict=why)
         case Identify():
             again = memory.identify.done(now, IDENTIFY_SECONDS)
             if result.trouble:
@@ -111,8 +115,7 @@ def _answered(
             speech = speaking.answered(memory.speech, result, now, rng, every=every)
             return replace(memory, speech=speech)
         case Beat() | Complete() | Condemn():
-            every = settings.heartbeat_seconds
-            member = lifecycle.answered(memory.member, result, now, rng, heartbeat=every)
+            member = lifecycle.answered(memory.member, result, now, rng)
             return replace(memory, member=member)
     return memory
 
@@ -128,6 +131,19 @@ def _marks(stands: Stance, memory: Memory) -> Iterator[Action]:
     wanted = f"{AGENT}{stands.kept}" if stands.kept else None
     if wanted != memory.marked:
         yield Mark(wanted)
+
+
+def _verdict(sight: Sight, memory: Memory, now: float) -> Iterator[Action]:
+    """Have a task of ECS replaced where an instance would be, unless it is being stopped anyway."""
+    if memory.leaves is not None:
+        return
+    why = ""
+    if _is_task(sight.place):
+        why = stuck(memory.roll, now)
+        if not why and not at_work(memory.roll):
+            why = beyond_repair(memory.roll, now)
+    if bool(why) != (memory.verdict is not None):
+        yield Verdict(why or None)
 
 
 def _ask_around(sight: Sight, memory: Memory, now: float) -> Iterator[Action]:

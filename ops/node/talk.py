@@ -39,7 +39,7 @@ def _topics(sight: Sight, stands: Stance, memory: Memory) -> dict[str, str]:
         "joined": f"the joining hook is completed for {member.joined}" if member.joined else "",
         "left": _left(memory.speech),
         "completed": "the leaving hook is completed" if member.completed else "",
-        "condemned": f"told unhealthy: {member.condemned}" if member.condemned else "",
+        "condemned": _condemned(memory),
     }
     if memory.leaves is not None:
         takes = max(0.0, memory.leaves.deadline - memory.leaves.since)
@@ -49,6 +49,12 @@ def _topics(sight: Sight, stands: Stance, memory: Memory) -> dict[str, str]:
     for name, text in memory.troubles.items():
         topics[f"trouble {name}"] = f"{name.lower()}: {text}"
     return topics
+
+
+def _condemned(memory: Memory) -> str:
+    if why := memory.member.condemned or memory.verdict:
+        return f"told unhealthy: {why}"
+    return "told unhealthy no more" if memory.topics.get("condemned") else ""
 
 
 def _left(speech: Speech) -> str:

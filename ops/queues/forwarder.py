@@ -110,12 +110,16 @@ class Forwarder:
             except CALL_ERRORS as error:
                 failures += 1
                 self._failed(error, failures)
-                if helps or (self._once and failures == PASS_FAILURES):
-                    self.error = None if helps else error
+                if helps:
+                    return
+                # A pass whose time is over before the next answer has failed as well.
+                self.error = error if self._once else None
+                if self._once and failures == PASS_FAILURES:
                     return
                 self._pause(wait_seconds(failures, self._rng))
                 continue
-            failures = 0
+            if failures:
+                failures, self.error = 0, None
             self._take(messages, began)
             if not messages and (helps or self._once):
                 return

@@ -13,15 +13,15 @@ from ops.stack.changes import Ended
 from ops.stack.follow import delete, execute
 from ops.stack.propose import propose
 from ops.stack.reviewed import discard
-from ops.stack.sizes import put_back, read_moved
+from ops.stack.sizes import check_room, put_back, read_moved
 from ops.stack.states import STILLBORN, is_there
 from ops.stack.suspend import suspend
-from ops.stack.together import Stop, Told, work_all
+from ops.stack.together import Progress, Stop, Told, work_all
 
 if TYPE_CHECKING:
     from ops.stack.changes import Proposal
     from ops.stack.compose import StackPlan
-    from ops.stack.flow import Progress, Stacks
+    from ops.stack.flow import Stacks
 
 #: What a stack is after an import, and after any change that held.
 _AT_REST: Final = "UPDATE_COMPLETE"
@@ -95,6 +95,7 @@ def _one(stacks: Stacks, plan: StackPlan, proposal: Proposal, stop: Stop) -> End
         status = stacks.there.status(plan.name)
         proposal = stacks.ask(plan, status if is_there(status) else "")
         _check_shown(stacks, shown, proposal)
+    _check_room(stacks, plan, proposal)
     _tag(stacks, proposal)
     moved = read_moved(stacks.autoscaling, plan) if stacks.revert else None
     ended = (
@@ -121,10 +122,21 @@ def _tag(stacks: Stacks, proposal: Proposal) -> None:
         raise
 
 
+def _check_room(stacks: Stacks, plan: StackPlan, proposal: Proposal) -> None:
+    """Raise OpsError where nodes were launched meanwhile that the change set has no room for."""
+    try:
+        check_room(stacks.autoscaling, plan, proposal.most_nodes if proposal.change_set else None)
+    except OpsError:
+        with contextlib.suppress(OpsError):
+            discard(stacks.client, proposal)
+        raise
+
+
 def _again(stacks: Stacks, plan: StackPlan, shown: Proposal, stop: Stop) -> Ended:
     """Change what is left to change in a stack that has just been made."""
     put = stacks.bucket.put_template
-    proposal = propose(stacks.client, plan, status=_AT_REST, put_template=put)
+    wanted = stacks.fitted(plan).plan
+    proposal = propose(stacks.client, wanted, status=_AT_REST, put_template=put)
     if not proposal.change_set:
         return Ended(plan.name, "NO_CHANGE")
     _check_shown(stacks, shown, proposal)

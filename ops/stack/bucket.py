@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops.aws import DENIED_CODES, aws_errors
 from ops.errors import Exit, OpsError
+from ops.stack import as_found
 from ops.stack.whose import Found
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 
 _ABSENT = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 #: How S3 says that a bucket has none of something (S3 API Reference, each Get action).
-_NONE_SUCH = ("NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "NoSuchTagSet")
+_NONE_SUCH = (
+    "NoSuchBucketPolicy",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NoSuchTagSet",
+    "OwnershipControlsNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +113,31 @@ def check_fixed(fleet: Fleet, wanted: str, found: str) -> None:
 
 
 def find_bucket(s3: S3Client, name: str) -> Found | None:
-    """Return a bucket with its tags and the ids of its lifecycle rules, None where none is there.
+    """Return a bucket as it is, with the ids of its lifecycle rules, None where none is there.
 
     Raises OpsError, also where it is somebody else's, and ClientError.
     """
     if not bucket_is_there(s3, name):
         return None
-    rules = _asked(s3.get_bucket_lifecycle_configuration, name, "Rules") or ()
-    return Found(name, _tags(s3, name), parts=tuple(str(one.get("ID", "")) for one in rules))
+    has = {key: _asked(call, name, part) for key, call, part in _configurations(s3)}
+    rules = has["LifecycleConfiguration"] or ()
+    parts = tuple(str(one.get("ID", "")) for one in rules)
+    return Found(name, _tags(s3, name), parts=parts, properties=as_found.bucket(has))
+
+
+def _configurations(s3: S3Client) -> tuple[tuple[str, Callable[..., Any], str], ...]:
+    """Return what is asked of a bucket: the property, the call, and the part of its answer."""
+    return (
+        ("BucketEncryption", s3.get_bucket_encryption, "ServerSideEncryptionConfiguration"),
+        ("LifecycleConfiguration", s3.get_bucket_lifecycle_configuration, "Rules"),
+        ("OwnershipControls", s3.get_bucket_ownership_controls, "OwnershipControls"),
+        (
+            "PublicAccessBlockConfiguration",
+            s3.get_public_access_block,
+            "PublicAccessBlockConfiguration",
+        ),
+        ("VersioningConfiguration", s3.get_bucket_versioning, "Status"),
+    )
 
 
 def find_policy(s3: S3Client, name: str) -> Found | None:
@@ -149,7 +174,8 @@ def _asked(call: Callable[..., Any], bucket: str, key: str) -> Any:
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
-        return call(Bucket=bucket)[key]
+        # A bucket that never was versioned has no status of it.
+        return call(Bucket=bucket).get(key)
     except ClientError as error:
         if error.response["Error"]["Code"] in (*_ABSENT, *_NONE_SUCH):
             return None

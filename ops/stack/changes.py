@@ -79,6 +79,10 @@ class Proposal:
     """What is there already and is imported first, by logical id."""
     steps: tuple[str, ...] = ()
     """Why more than one change set is needed."""
+    most_nodes: int | None = None
+    """The maximum of its group that the change set sets."""
+    notes: tuple[str, ...] = ()
+    """What is to be told of its nodes."""
 
     def lost(self) -> frozenset[str]:
         """Return the resources that would be deleted or replaced."""

@@ -12,12 +12,11 @@ from ops.errors import Exit, OpsError
 from ops.stack.drift import Drift, by_windows, detect
 from ops.stack.states import ABSENT
 from ops.stack.there import read_there
-from ops.stack.together import AT_ONCE, ask_all
+from ops.stack.together import AT_ONCE, Progress, ask_all
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-    from ops.stack.flow import Progress
     from worker.fleet import Fleet
 
 

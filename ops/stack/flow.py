@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from ops import aws
 from ops.errors import Exit, OpsError
-from ops.stack import asking, checks, cluster, compose, image, lambda_code, names
+from ops.stack import asking, checks, cluster, compose, instances, lambda_code, names
 from ops.stack.account import read_account
 from ops.stack.bucket import Bucket, check_fixed
 from ops.stack.changes import Proposal, from_resources
@@ -21,10 +20,10 @@ from ops.stack.ready import check_ready
 from ops.stack.resolve import Resolver, resolved
 from ops.stack.resting import wait_for_rest
 from ops.stack.reviewed import discard
-from ops.stack.sizes import with_sizes
+from ops.stack.sizes import Fitted, fit, with_sizes
 from ops.stack.states import REMADE, is_busy, is_there
 from ops.stack.there import There, read_there
-from ops.stack.together import AT_ONCE, ask_all
+from ops.stack.together import AT_ONCE, Progress, ask_all
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from ops.stack.compose import Account, StackPlan
     from ops.stack.lambda_code import Code
     from worker.fleet import Fleet
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
 
 _CODE_LAST = "the Lambdas come with a second change set: their code needs the bucket of the first"
 
@@ -61,6 +58,8 @@ class Stacks:
     """Whether what was changed by hand is to be put back."""
     named: frozenset[str] = frozenset()
     """Names of what is taken for this fleet though it carries no fleet's tag."""
+    notes: tuple[str, ...] = ()
+    """What is to be told of the nodes' instances."""
 
     @classmethod
     def read(
@@ -81,7 +80,7 @@ class Stacks:
         account = read_account(fleet, aws.sts(fleet), aws.ec2(fleet), code)
         if problems := checks.problems(fleet, account):
             raise OpsError("\n".join(problems), Exit.USAGE)
-        image.check(fleet, chosen)
+        notes = instances.check(fleet, chosen, account)
         there = read_there(client, fleet.name)
         account = replace(account, cluster_users=cluster.users(client, fleet, there))
         bucket = Bucket(aws.s3(fleet), names.artifact_bucket(fleet, account.id, account.region))
@@ -100,6 +99,7 @@ class Stacks:
             has_bucket=bucket.is_there(),
             revert=revert,
             named=frozenset(named),
+            notes=notes,
         )
 
     @property
@@ -197,8 +197,15 @@ class Stacks:
                 self.client, plan, self.account, looked, imports, status=status, put_template=put
             )
         back = self.revert and is_there(status)
-        proposal = propose(self.client, plan, status=status, put_template=put, revert=back)
+        fitted = self.fitted(plan)
+        proposal = fitted.told(
+            propose(self.client, fitted.plan, status=status, put_template=put, revert=back)
+        )
         return with_sizes(self.autoscaling, plan, proposal) if back else proposal
+
+    def fitted(self, plan: StackPlan) -> Fitted:
+        """Return a plan with room for the nodes that run. Raises OpsError."""
+        return fit(self.autoscaling, plan, self.there.most_nodes(plan.name), revert=self.revert)
 
     def put_code(self) -> None:
         """Put the Lambdas' code into its bucket, which must be there. Raises OpsError."""
@@ -228,8 +235,8 @@ class Stacks:
         """Return what a stack would create, while CloudFormation cannot be asked about it."""
         waits_for = names.shared_stack(self.fleet.name) if self._waits(plan) else ""
         if is_there(self.there.status(plan.name)):
-            changes = (asking.UNKNOWN,)
-            return Proposal(plan.name, new=False, changes=changes, waits_for=waits_for)
+            unknown = Proposal(plan.name, False, (asking.UNKNOWN,), waits_for=waits_for)
+            return self.fitted(plan).told(unknown)
         imports = looked.imports(plan, self.named)
         return Proposal(
             plan.name,

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ops.aws import aws_errors
 from ops.stack.changes import Ended, failed
@@ -37,11 +37,13 @@ def execute(client: CloudFormationClient, proposal: Proposal, stop: threading.Ev
     CloudFormation goes on by itself where it is no longer waited for. Raises OpsError.
     """
     token = uuid.uuid4().hex
+    more: Any = {"ClientRequestToken": token}
+    if not proposal.imports:
+        # Said, as the API Reference has True for its default, which would leave a stack half made.
+        more["DisableRollback"] = False
     with aws_errors(f"applying {proposal.stack}", service="cloudformation"):
         client.execute_change_set(
-            ChangeSetName=proposal.change_set,
-            StackName=proposal.stack,
-            ClientRequestToken=token,
+            ChangeSetName=proposal.change_set, StackName=proposal.stack, **more
         )
     return _followed(client, proposal.stack, proposal.stack, token, stop, well=_holds)
 

@@ -30,9 +30,22 @@ _NAMED_BY: Final = {
     SCHEDULES: ("Name", "Name"),
 }
 
-#: Of a table, what cannot differ; what else it is an import is told by what is found, as setting
-#: the time to live to what it is is refused.
+#: Of a table, what cannot differ.
 _OF_TABLE: Final = ("TableName", "AttributeDefinitions", "KeySchema")
+
+
+#: What an import says though no template does: what would stand against what templates say (a key
+#: beside SQS's own ones), is asked for, or is nothing that a queue of the fleet may have.
+_BESIDE: Final = {
+    QUEUE: (
+        "DelaySeconds",
+        "KmsDataKeyReusePeriodSeconds",
+        "KmsMasterKeyId",
+        "RedriveAllowPolicy",
+        "RedrivePolicy",
+    ),
+    TABLE: ("ProvisionedThroughput",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +59,12 @@ class Importable:
     name: str
     """Its own name: the identifier's value, but for a queue."""
     properties: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """What an import says of it, without functions: no more than cannot differ from what is
-    there, as an import takes the template's word; the update after it sets the others."""
+    """What an import says of it, without functions, whatever is there: what cannot differ."""
     parts: frozenset[str] = field(default=frozenset(), compare=False)
     """What the fleet puts into it: a bucket's lifecycle rules, a policy's statements, by id."""
+    says: frozenset[str] = field(default=frozenset(), compare=False)
+    """The properties that an import says as they are. The update after it sets what differs; what
+    the template says nothing of is not touched."""
 
     @property
     def kind(self) -> str:
@@ -88,7 +103,9 @@ def _importable(resource: Mapping[str, Any], properties: Mapping[str, Any]) -> I
         said = dict(properties)
     else:
         said = {named: name}
-    return Importable(kind, identifier, name, said, frozenset(_parts(resource["Properties"])))
+    says = frozenset(properties.keys() - {"Tags"}).union(_BESIDE.get(kind, ()))
+    parts = frozenset(_parts(resource["Properties"]))
+    return Importable(kind, identifier, name, said, parts, says)
 
 
 def _parts(node: Any) -> Iterator[str]:

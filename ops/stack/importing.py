@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ops import aws
+from ops.stack import as_found
 from ops.stack.bucket import find_bucket, find_policy, tag_bucket
 from ops.stack.changes import Change
 from ops.stack.importable import BUCKET, CLUSTER, LOG_GROUP, POLICY, QUEUE, SCHEDULES, TABLE
@@ -19,10 +20,6 @@ from ops.stack.whose import Found
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        TableDescriptionTypeDef,
-        TimeToLiveDescriptionTypeDef,
-    )
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -76,9 +73,11 @@ def _client(fleet: Fleet, made: dict[str, Any], service: str) -> Any:
 def _queue(sqs: SQSClient, name: str) -> Found | None:
     try:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        return Found(url, sqs.list_queue_tags(QueueUrl=url).get("Tags", {}))
+        tags = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+        has = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     except sqs.exceptions.QueueDoesNotExist:
         return None
+    return Found(url, tags, properties=as_found.queue(has))
 
 
 def _tag_queue(sqs: SQSClient, found: Found, tags: Tags) -> None:
@@ -91,32 +90,12 @@ def _table(dynamodb: DynamoDBClient, name: str) -> Found | None:
         arn = table["TableArn"]
         pages = list(dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn))
         ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        backups = dynamodb.describe_continuous_backups(TableName=name)
     except dynamodb.exceptions.ResourceNotFoundException:
         return None
     tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-    return Found(name, tags, arn, properties=_as_it_is(table, ttl))
-
-
-def _as_it_is(table: TableDescriptionTypeDef, ttl: TimeToLiveDescriptionTypeDef) -> dict[str, Any]:
-    billing = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
-    found: dict[str, Any] = {
-        "BillingMode": billing,
-        "DeletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
-        "KeySchema": [
-            {"AttributeName": key["AttributeName"], "KeyType": key["KeyType"]}
-            for key in table["KeySchema"]
-        ],
-    }
-    if billing == "PROVISIONED":
-        throughput = table["ProvisionedThroughput"]
-        found["ProvisionedThroughput"] = {
-            "ReadCapacityUnits": throughput["ReadCapacityUnits"],
-            "WriteCapacityUnits": throughput["WriteCapacityUnits"],
-        }
-    if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
-        name = ttl.get("AttributeName", "")
-        found["TimeToLiveSpecification"] = {"AttributeName": name, "Enabled": True}
-    return found
+    description = backups["ContinuousBackupsDescription"]
+    return Found(name, tags, arn, properties=as_found.table(table, ttl, description))
 
 
 def _tag_table(dynamodb: DynamoDBClient, found: Found, tags: Tags) -> None:
@@ -132,7 +111,8 @@ def _log_group(logs: CloudWatchLogsClient, name: str) -> Found | None:
         if one.get("logGroupName") == name:
             # Of its two forms of an ARN, tags know the one without an end.
             arn = one.get("arn", "").removesuffix(":*")
-            return Found(name, logs.list_tags_for_resource(resourceArn=arn).get("tags", {}), arn)
+            tags = logs.list_tags_for_resource(resourceArn=arn).get("tags", {})
+            return Found(name, tags, arn, properties=as_found.log_group(one))
     return None
 
 
@@ -141,10 +121,12 @@ def _tag_log_group(logs: CloudWatchLogsClient, found: Found, tags: Tags) -> None
 
 
 def _cluster(ecs: ECSClient, name: str) -> Found | None:
-    for one in ecs.describe_clusters(clusters=[name], include=["TAGS"])["clusters"]:
+    asked = ecs.describe_clusters(clusters=[name], include=["SETTINGS", "TAGS"])
+    for one in asked["clusters"]:
         if one.get("status") == "ACTIVE":
             tags = {each.get("key", ""): each.get("value", "") for each in one.get("tags", [])}
-            return Found(name, tags, one.get("clusterArn", ""))
+            arn = one.get("clusterArn", "")
+            return Found(name, tags, arn, properties=as_found.cluster(one))
     return None
 
 

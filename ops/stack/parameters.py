@@ -23,6 +23,8 @@ _HOOK_AT_MOST: Final = timedelta(seconds=7200)
 _JOIN_AT_LEAST: Final = timedelta(minutes=5)
 
 _MEMORY_UNLESS_SAID_MIB: Final = 2048
+#: ECS API Reference, CapacityProviderStrategyItem.
+_MOST_WEIGHT: Final = 1000
 
 _REPOSITORY = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
@@ -108,6 +110,7 @@ def of_service(fleet: Fleet, queue: Queue, partition: str) -> dict[str, str]:
     """Return the parameters of a queue whose nodes are tasks of a service."""
     nodes = queue.nodes
     image = nodes.image or ""
+    on_demand, spot = weights(queue)
     return {
         "Image": image,
         "Repository": repository(image, partition),
@@ -115,8 +118,21 @@ def of_service(fleet: Fleet, queue: Queue, partition: str) -> dict[str, str]:
         "MemoryMib": str(memory_mib(queue)),
         # The default VPC's subnets lead out by public addresses alone.
         "PublicIp": "DISABLED" if fleet.aws.subnets else "ENABLED",
-        "SpotPercent": str(100 - nodes.on_demand_percent),
+        "OnDemandPercent": str(on_demand),
+        "SpotPercent": str(spot),
     }
+
+
+def weights(queue: Queue) -> tuple[int, int]:
+    """Return the weights of a service's on-demand and spot nodes above its base.
+
+    ECS places nothing on a provider of weight 0 (API Reference, CapacityProviderStrategyItem), and
+    does not say that it would place its base: one with a base has the least share there is.
+    """
+    percent = queue.nodes.on_demand_percent
+    if queue.nodes.on_demand_base and not percent:
+        return 1, _MOST_WEIGHT
+    return percent, 100 - percent
 
 
 def memory_mib(queue: Queue) -> int:

@@ -42,6 +42,10 @@ _REMEDIES: Final = tuple(
             "another stack still imports it: change or delete that one first",
         ),
         (
+            r"Could not deliver test message|(unable to|cannot be|cannot) assumed? ",
+            f"{_AGAIN} (IAM may not know its role everywhere yet)",
+        ),
+        (
             r"AccessDenied|UnauthorizedOperation|AuthorizationError|not authorized|Access Denied",
             "allow it for these credentials: CloudFormation works with them",
         ),

@@ -31,6 +31,8 @@ class Stack:
     queue: str
     code: str = ""
     artifact_bucket: str = ""
+    most_nodes: str = ""
+    """What it was given as `MaxNodes`, "" where it has no group."""
     exports: frozenset[str] = frozenset()
 
 
@@ -54,6 +56,11 @@ class There:
         """Return the artifact bucket that a stack has, "" where it has none."""
         found = self.stacks.get(name)
         return "" if found is None or not is_there(found.status) else found.artifact_bucket
+
+    def most_nodes(self, name: str) -> str:
+        """Return what a stack was given as `MaxNodes`, "" where it has no group."""
+        found = self.stacks.get(name)
+        return "" if found is None else found.most_nodes
 
     def exports(self) -> frozenset[str]:
         """Return the names of what the stacks export."""
@@ -88,6 +95,7 @@ def read_there(client: CloudFormationClient, fleet: str) -> There:
                         queue,
                         _parameter(one, "Code"),
                         _parameter(one, "ArtifactBucket"),
+                        _parameter(one, "MaxNodes"),
                         _exports(one),
                     )
     return There(stacks)

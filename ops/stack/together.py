@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -17,6 +17,7 @@ from ops.stack.changes import Ended
 AT_ONCE: Final = 10
 
 Made = TypeVar("Made")
+Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
 Stop = threading.Event
 
 

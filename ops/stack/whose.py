@@ -29,7 +29,7 @@ class Found:
     parts: tuple[str, ...] = ()
     """A bucket's lifecycle rules or a policy's statements, by id, "" for one that has none."""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """What an import says of it as it is, and not as the template has it."""
+    """What it is, in CloudFormation's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Import:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """What the import says of it."""
-        return {**self.one.properties, **self.found.properties}
+        """What the import says of it: what its template says something of, as it is."""
+        has = self.found.properties
+        return {**self.one.properties, **{key: has[key] for key in has if key in self.one.says}}
 
     def entry(self, logical: str) -> dict[str, Any]:
         """Return it as CreateChangeSet's ResourcesToImport has it."""

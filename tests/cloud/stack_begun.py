@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.local.aws import local_aws
 from ops.local.record import calls
 from tests.cloud.local_stacks import until
-from tests.cloud.stack_shop import Shop
+from tests.cloud.stack_shop import Shop, shop_alone
 
 ONE = {"mail": ""}
 TOPIC: dict[str, Any] = {"Type": "AWS::SNS::Topic"}
@@ -32,10 +31,7 @@ class Begun:
 def begin(folder: Path) -> Iterator[Begun]:
     """Bring up the fleet `again` of one queue, which is there before its stack is."""
     state = folder / "state"
-    # No schedule fires: nothing is scaled while it is looked at.
-    with local_aws(folder, lambda: None, ["--folder", str(state), "--minute", "3600"]) as url:
-        shop = Shop(url, folder, "again")
-        shop.furnish()
+    with shop_alone(folder, "again") as shop:
         shop.write(ONE)
         shop.ok("queues", "apply", "--yes")
         ran = shop.ok("stack", "apply", "--yes")

@@ -6,19 +6,20 @@ import json
 import os
 import pty
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops.local.aws import local_environment
+from ops.local.aws import local_aws, local_environment
 from tests.cloud.forked import Forked, ops
 from tests.cloud.local_stacks import REGION, admin, client
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
-#: An image that the local AWS knows.
-IMAGE = "ami-12c6146b"
+#: An image that the local AWS knows, for the types that nodes have by default: of Arm's.
+IMAGE = "ami-0e9271c829888680e"
 _WAIT_SECONDS = 150.0
 
 
@@ -126,6 +127,17 @@ class Shop:
     def fault(self, **fault: Any) -> None:
         """Have calls of the local AWS fail from now on."""
         admin(self.url, "faults", "POST", fault)
+
+
+@contextmanager
+def shop_alone(folder: Path, name: str) -> Iterator[Shop]:
+    """Start a local AWS for a fleet alone, with the image of its nodes."""
+    # No schedule fires: nothing is scaled while it is looked at.
+    quiet = ["--folder", str(folder / "state"), "--minute", "3600"]
+    with local_aws(folder, lambda: None, quiet) as url:
+        shop = Shop(url, folder, name)
+        shop.furnish()
+        yield shop
 
 
 def rows_of(told: Mapping[str, Any]) -> list[tuple[str, str, str, str | None]]:

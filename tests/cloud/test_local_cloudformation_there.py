@@ -42,9 +42,34 @@ def test_queues_that_are_there_are_imported(aws: str, stacks: Stacks) -> None:
     assert [c["ResourceChange"]["Action"] for c in proposed["Changes"]] == ["Import"]
     assert stacks.execute(proposed) == "IMPORT_COMPLETE"
     assert stacks.drifts("imported") == {}
+    assert lease(sqs, url) == "77"
     assert stacks.delete("imported") == "DELETE_COMPLETE"
     # Retained, with what is in it.
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "kept"
+
+
+def lease(sqs: Any, url: str) -> str:
+    asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    return str(asked["Attributes"]["VisibilityTimeout"])
+
+
+def test_what_an_import_does_not_say_may_be_set_back(aws: str, stacks: Stacks) -> None:
+    sqs = client(aws, "sqs")
+    attributes = {"VisibilityTimeout": "77", "MessageRetentionPeriod": "1209600"}
+    url = sqs.create_queue(QueueName="said", Attributes=attributes, tags={"app": "x"})["QueueUrl"]
+    template = of(Queue={**queue(QueueName="said"), "DeletionPolicy": "Retain"})
+    entry = {
+        "ResourceType": "AWS::SQS::Queue",
+        "LogicalResourceId": "Queue",
+        "ResourceIdentifier": {"QueueUrl": url},
+    }
+    taken = stacks.apply("said", template, "IMPORT", ResourcesToImport=[entry])
+    assert taken == "IMPORT_COMPLETE"
+    events = stacks.api.describe_stack_events(StackName="said")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert "Apply stack-level tags to imported resource if applicable." in reasons
+    assert lease(sqs, url) == "30"
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"app": "x"}
 
 
 def test_what_is_there_is_taken_over_where_aws_would(aws: str, stacks: Stacks) -> None:

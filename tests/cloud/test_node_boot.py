@@ -125,21 +125,29 @@ def test_a_node_comes_up_by_the_artifact_alone(node: Node) -> None:
     assert node.systemctl() == [
         "daemon-reload",
         "enable --quiet fleet-boot.service",
-        "start --no-block fleet-agent.service fleet-worker@r1.service",
+        "restart --no-block fleet-agent.service",
+        "start --no-block fleet-worker@r1.service",
     ]
 
 
 def test_booting_again_fetches_nothing_and_a_new_release_is_put_beside_the_old(node: Node) -> None:
     node.put("r1")
     assert node.boot().returncode == 0
+    began = node.systemctl()
     node.proxy.forget()
     assert node.boot().returncode == 0
     assert [call for call in node.proxy.calls() if call.path.endswith(".gz")] == []
+    assert node.systemctl() == [*began, *began]
     (node.app / "mail.py").write_text("x = 2\n")
     node.put("r2")
     assert node.boot().returncode == 0
     assert node.text("opt/fleet/current/mail.py") == "x = 2\n"
     assert node.text("opt/fleet/releases/r1/mail.py") == "x = 1\n"
+    assert node.systemctl()[-3:] == [
+        "restart --no-block fleet-agent.service",
+        "start --no-block fleet-worker@r2.service",
+        "stop --no-block fleet-worker@r1.service",
+    ]
 
 
 def test_it_waits_for_a_network_a_bucket_and_a_release(node: Node) -> None:

@@ -100,7 +100,8 @@ def test_what_an_image_of_another_node_has_started_is_stopped_first(node: Node) 
         "stop fleet-boot.service fleet-agent.service fleet-worker@r1.service",
         "daemon-reload",
         "enable --quiet fleet-boot.service",
-        "start --no-block fleet-agent.service fleet-worker@r1.service",
+        "restart --no-block fleet-agent.service",
+        "start --no-block fleet-worker@r1.service",
     ]
     assert "FLEET_QUEUE=mail\n" in boot.read_text()
     assert node.text("etc/fleet/node.env") == f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\n"

@@ -110,6 +110,7 @@ def gate(account: Account, fault: Fault) -> Iterator[None]:
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("x-amzn-RequestId", "of this gate")
             if query_error is not None:
                 self.send_header("x-amzn-query-error", query_error)
             self.end_headers()

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.local.aws import local_aws
 from tests.cloud.local_stacks import admin, until
-from tests.cloud.stack_shop import Shop, rows_of
+from tests.cloud.stack_shop import Shop, rows_of, shop_alone
 
 # Dozens of commands, each a process that imports boto3, over a shared stack of forty resources.
 pytestmark = pytest.mark.timeout(600)
@@ -39,13 +38,7 @@ class Begun:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
-    folder = tmp_path_factory.mktemp("shop")
-    # No schedule fires: nothing is scaled while it is looked at.
-    with local_aws(
-        folder, lambda: None, ["--folder", str(folder / "state"), "--minute", "3600"]
-    ) as url:
-        shop = Shop(url, folder, "shop")
-        shop.furnish()
+    with shop_alone(tmp_path_factory.mktemp("shop"), "shop") as shop:
         # As a fleet that has run without stacks: one queue, with work in it, and its tables.
         shop.write({"mail": ""}, HEAD)
         shop.ok("queues", "apply", "--yes")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.errors import OpsError
 from ops.stack.changes import Proposal
 from ops.stack.follow import delete, execute
 from ops.stack.forgetting import NodeItems
@@ -59,6 +60,18 @@ def test_a_status_of_before_does_not_end_the_wait_for_a_change(
         proxy.clear()
         ended = ending.result(60)
     assert (ended.status, ended.failure) == ("UPDATE_COMPLETE", "")
+
+
+def test_what_somebody_else_carried_out_meanwhile_is_one_line_with_the_remedy(
+    aws: str, stacks: Stacks
+) -> None:
+    name = f"late{next(NUMBERS)}"
+    assert stacks.apply(name, of(Queue=queue()), "CREATE") == "CREATE_COMPLETE"
+    shown = stacks.propose(name, of(Queue=queue(VisibilityTimeout=7)))
+    assert stacks.apply(name, of(Queue=queue(VisibilityTimeout=8))) == "UPDATE_COMPLETE"
+    proposal = Proposal(name, new=False, change_set=shown["ChangeSetId"])
+    with pytest.raises(OpsError, match=r"somebody else changed the stack meanwhile: run it again$"):
+        execute(client(aws, "cloudformation"), proposal, threading.Event())
 
 
 def test_a_status_of_before_does_not_end_the_wait_for_a_deletion(

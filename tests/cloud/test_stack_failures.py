@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from ops.local.aws import local_aws
 from tests.cloud.local_stacks import admin, until
-from tests.cloud.stack_shop import Shop
+from tests.cloud.stack_shop import Shop, shop_alone
 
 # Each failure is an `apply` that is rolled back, over a shared stack of forty resources.
 pytestmark = pytest.mark.timeout(600)
@@ -20,11 +19,7 @@ ONE = {"mail": ""}
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder = tmp_path_factory.mktemp("failures")
-    arguments = ["--folder", str(folder / "state"), "--minute", "3600"]
-    with local_aws(folder, lambda: None, arguments) as url:
-        shop = Shop(url, folder, "fails")
-        shop.furnish()
+    with shop_alone(tmp_path_factory.mktemp("failures"), "fails") as shop:
         shop.write(ONE)
         yield shop
 

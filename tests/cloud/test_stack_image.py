@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.local_stacks import REGION, admin
-from tests.cloud.stack_shop import Shop
+from tests.cloud.stack_shop import IMAGE, Shop
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_an_image_that_is_none_is_told_before_anything_is_made(shop: Shop) -> No
     assert line.endswith("allow ssm:GetParameter for these credentials")
     # Who names an image, and who has no instances, is asked for no parameter.
     for queue, tail in (
-        ("", '[aws]\nimage = "ami-12c6146b"'),
+        ("", f'[aws]\nimage = "{IMAGE}"'),
         ('runtime = "ecs"\nnodes.image = "repo/app:1"', ""),
     ):
         shop.write({"mail": queue}, tail=tail)

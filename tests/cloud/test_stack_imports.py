@@ -76,6 +76,11 @@ def test_what_ops_made_before_is_imported_with_its_policy(shop: Shop) -> None:
     assert left(shop) == []
     ran = shop.run("stack", "drift")
     assert (ran.returncode, ran.stdout) == (0, "")
+    # On its way it was never less than it had been.
+    calls = admin(shop.url, "calls")["calls"]
+    done = {one["operation"] for one in calls if one["service"] == "s3"}
+    assert "PutPublicAccessBlock" in done
+    assert not {each for each in done if each.startswith("Delete")}
 
 
 def test_what_left_the_manifest_was_kept_and_is_put_back_is_imported_again(shop: Shop) -> None:
@@ -154,7 +159,14 @@ def test_what_has_no_fleet_s_tag_is_taken_by_its_name_alone(shop: Shop) -> None:
     ran = shop.run("stack", "apply", *named, "--yes")
     assert ran.returncode == 1
     assert "LimitExceeded" in ran.stderr
+    # What was rolled back is as it was before: no default took the lease's place.
+    sqs, url = shop.client("sqs"), shop.queue_url("plain")
+    asked = {"QueueUrl": url, "AttributeNames": ["All"]}
+    attributes = sqs.get_queue_attributes(**asked)["Attributes"]
+    assert (attributes["VisibilityTimeout"], "RedrivePolicy" in attributes) == ("7", False)
     shop.ok("stack", "apply", "plain", "--yes")
+    attributes = sqs.get_queue_attributes(**asked)["Attributes"]
+    assert (attributes["VisibilityTimeout"], "RedrivePolicy" in attributes) != ("7", False)
     assert queue_tags(shop, "plain") == {
         "app": "billing",
         "fleet:name": "took",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ops.local.aws import local_aws
-from tests.cloud.stack_shop import Shop
+from tests.cloud.stack_shop import Shop, shop_alone
 
 # A fleet's stacks are made and changed, by a dozen commands.
 pytestmark = pytest.mark.timeout(600)
@@ -20,13 +18,7 @@ SERVICE = f'runtime = "ecs"\nnodes.image = "{IMAGE}"'
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder: Path = tmp_path_factory.mktemp("losing")
-    # No schedule fires: nothing is scaled while it is looked at.
-    with local_aws(
-        folder, lambda: None, ["--folder", str(folder / "state"), "--minute", "3600"]
-    ) as url:
-        shop = Shop(url, folder, "losing")
-        shop.furnish()
+    with shop_alone(tmp_path_factory.mktemp("losing"), "losing") as shop:
         shop.write({"task": SERVICE, "other": SERVICE}, 'payload_bucket = "losing-old"')
         shop.ok("stack", "apply", "--yes")
         yield shop

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ops.local.aws import local_aws
@@ -152,3 +153,19 @@ def test_a_new_agent_takes_up_the_duty_of_one_that_was_killed(on: Node) -> None:
     on.want(Wanted.RUN, "t2")
     on.wait_word("its resuming", lambda word: not word.paused)
     wait_for(lambda: worker.status()["phase"] == "running", "a running worker", worker)
+
+
+def test_what_cannot_be_written_is_told_once_and_costs_no_more_than_else(on: Node) -> None:
+    for kind in ("memory", "paused"):
+        on.path(kind).mkdir(parents=True)
+    agent = on.agent()
+    wait_for(lambda: on.proxy.count("UpdateItem") >= 4, "four words")
+    busy = sum(psutil.Process(agent.process.pid).cpu_times()[:2])
+    wait_for(lambda: on.proxy.count("UpdateItem") >= 8, "four more")
+    # A step a second, and not one after the other without a pause.
+    assert sum(psutil.Process(agent.process.pid).cpu_times()[:2]) - busy < 2.0
+    assert on.end() == 0
+    lines = on.log.splitlines()
+    assert sum("could not be kept" in line for line in lines) == 1
+    assert sum("Is a directory" in line for line in lines) <= 4
+    assert len(lines) < 20

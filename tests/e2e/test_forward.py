@@ -23,11 +23,13 @@ HOUR = 3600
 
 LAMBDA = """
 import json
+import sys
+
 from ops.queues.forward_lambda import handler
 
 class Context:
     def get_remaining_time_in_millis(self):
-        return 60_000
+        return int(sys.argv[1]) * 1000
 
 print(json.dumps(handler({}, Context())))
 """
@@ -109,10 +111,10 @@ def test_a_pass_moves_on_what_is_shown_and_ends(on: Later) -> None:
     assert all(9 * HOUR < one.due_in_seconds <= 10 * HOUR - 900 for one in hidden)
 
 
-def test_the_lambda_does_the_same(on: Later) -> None:
-    put(on, 15, due_in_seconds=60)
-    done = subprocess.run(
-        [sys.executable, "-c", LAMBDA],
+def invoked(on: Later, seconds: int = 60) -> subprocess.CompletedProcess[str]:
+    """Run the Lambda, with so long until it is ended."""
+    return subprocess.run(
+        [sys.executable, "-c", LAMBDA, str(seconds)],
         env=on.fleet.env(AWS_ENDPOINT_URL=on.aws_url),
         cwd=on.fleet.folder,
         capture_output=True,
@@ -120,9 +122,38 @@ def test_the_lambda_does_the_same(on: Later) -> None:
         timeout=60,
         check=False,
     )
+
+
+def test_the_lambda_does_the_same(on: Later) -> None:
+    put(on, 15, due_in_seconds=60)
+    done = invoked(on)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == moved(delivered=15)
     assert sum(arrived(on).values()) == 15
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            Fault("entries", actions=("SendMessageBatch",), entries=4, calls=1),
+            "OpsError: 4 messages could not be moved on and are tried again, 6 were delivered: ",
+        ),
+        (
+            Fault("error", code="AccessDenied", actions=("SendMessageBatch",)),
+            "OpsError: 10 messages could not be moved on and are tried again, 0 were delivered: ",
+        ),
+        (Fault("status", status=500, actions=("ReceiveMessage",)), "ClientError: "),
+    ],
+    ids=["some", "denied", "no answer"],
+)
+def test_what_the_lambda_leaves_behind_is_an_error(on: Later, fault: Fault, said: str) -> None:
+    """Otherwise no alarm rings while what is due gets late."""
+    put(on, 10, due_in_seconds=300)
+    on.fleet.sqs.add_fault(fault)
+    done = invoked(on, seconds=18)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr.splitlines()[-1]
 
 
 def test_several_at_once_send_each_message_once(on: Later) -> None:

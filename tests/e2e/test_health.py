@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from ops.node.seen import seen
 from tests.e2e.fleet import Fleet, Worker, one_queue, wait_for
 from tests.e2e.test_credentials import NOWHERE
 from tests.e2e.watching import Systemd, get, health, systemd
@@ -78,10 +79,11 @@ def _refused(fleet: Fleet) -> Worker:
 
 
 def _watched(fleet: Fleet, watching: Systemd, **env: str) -> Worker:
-    """Start a worker under a watchdog and wait until it is ready and feeds it."""
+    """Start a worker under a watchdog and wait until it has polled well and feeds it."""
     interval = str(int(WATCHDOG_SECONDS * 1_000_000))
     worker = fleet.start(NOTIFY_SOCKET=watching.address, WATCHDOG_USEC=interval, **env)
-    wait_for(lambda: watching.count("READY=1"), "an answered poll", worker)
+    wait_for(lambda: watching.count("READY=1"), "its start", worker)
+    wait_for(lambda: get(worker, "/readyz")[0] == 200, "an answered poll", worker)
     assert watching.feeds_within(WATCHDOG_SECONDS)
     return worker
 
@@ -107,6 +109,11 @@ def test_the_deaf_and_the_stuck_are_found_and_well_again_after(tmp_path: Path) -
         _ill(refused, "could not be deleted", ACKS_STUCK_SECONDS + MARGIN_SECONDS)
         assert "polls fail (transient)" in str(health(mute))
         assert "polls fail" not in str(health(hung))
+
+        told = [worker.status() for worker in (hung, mute, refused)]
+        assert [each["restart_helps"] for each in told] == [True, False, False]
+        # What the node's agent takes of it: that worker is not deaf.
+        assert not seen(refused.process.pid, {**told[2], "ok": True}).listens
 
         status = fleet.ops("node", "status")
         assert status.returncode == 3

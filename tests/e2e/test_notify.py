@@ -122,7 +122,7 @@ def test_systemd_is_told_of_a_start_and_a_drain_and_children_are_not_heard(
             WATCHDOG_PID="1",  # the watchdog is another process's
         )
         wait_for(lambda: watching.count("READY=1"), "READY", worker)
-        assert get(worker, "/readyz")[0] == 200
+        wait_for(lambda: get(worker, "/readyz")[0] == 200, "an answered poll", worker)
         fleet.submit("e2e.program", 5.0)
         (pid,) = wait_for(fleet.programs, "a program of a task", worker)
         environment = Path(f"/proc/{pid}/environ").read_bytes()

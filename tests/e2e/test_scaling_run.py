@@ -15,20 +15,10 @@ import pytest
 from ops.local.aws import local_aws
 from tests.e2e.fleet import PATIENCE_SECONDS, wait_for
 from tests.e2e.sandbox import assert_sound_and_sandboxed, needs_systemd
-from tests.e2e.scaling import ROOT, TERMINATE, Daemon, Scaled, resident_mb, scaled, stopped
+from tests.e2e.scaling import TERMINATE, Daemon, Scaled, resident_mb, scaled, stopped
 from tests.e2e.watching import systemd
 from tests.faulty import Fault
 
-LAMBDA = """
-import json
-from ops.scaling.scaling_lambda import handler
-
-class Context:
-    def get_remaining_time_in_millis(self):
-        return 30_000
-
-print("answer " + json.dumps(handler({}, Context())))
-"""
 CLAIM = "claimed_by"
 
 
@@ -272,42 +262,6 @@ def test_who_asks_is_told_what_is_waited_for(on: Scaled, verb: list[str]) -> Non
     out, _ = asked.communicate(timeout=PATIENCE_SECONDS)
     assert asked.returncode == 0
     assert "launch 1" in out
-
-
-def test_the_lambda_does_the_same_and_a_second_one_stands_by(on: Scaled) -> None:
-    on.send("video", 4)
-
-    def invoke(**env: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", LAMBDA],
-            env=on.env(FLEET_MANIFEST=str(on.folder / "fleet.toml"), **env),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    on.proxy.fail(Fault("slow", action="SetDesiredCapacity", seconds=1.5))
-    one = invoke()
-    wait_for(lambda: on.proxy.count("SetDesiredCapacity"), "its launch")
-    two = invoke(FLEET_SCALING_JOURNAL="off")
-    outputs = [each.communicate(timeout=60) for each in (one, two)]
-    assert [each.returncode for each in (one, two)] == [0, 0], outputs
-    *journal, answer = outputs[0][0].splitlines()
-    first = json.loads(answer.removeprefix("answer "))
-    second = json.loads(outputs[1][0].removeprefix("answer "))
-    assert (first["acts"], first["results"], first["troubles"]) == (True, {"done": 1}, [])
-    assert (second["acts"], second["queues"]) == (False, 0)
-    assert on.proxy.count("SetDesiredCapacity") == 1
-    third = invoke()
-    output, said = third.communicate(timeout=60)
-    assert json.loads(output.splitlines()[-1].removeprefix("answer "))["acts"], said
-    lines = "\n".join([*journal, *output.splitlines()])
-    replayed = on.ops("scaling", "replay", "-", "--json", input_=lines)
-    assert json.loads(replayed.stdout)["decisions"] == 2
-    assert replayed.returncode == 0
-    wrong = invoke(FLEET_SCALING_EVERY="1y")
-    assert "FLEET_SCALING_EVERY: " in wrong.communicate(timeout=60)[1]
 
 
 @needs_systemd

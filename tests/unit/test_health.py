@@ -18,6 +18,7 @@ from worker.health import (
     deaf_after_seconds,
     judge,
     ready,
+    started,
 )
 
 NOW = 10_000.0
@@ -28,6 +29,7 @@ CONSUMING = Consuming(
     lease_period_seconds=20.0,
     busy=True,
     listening_since=NOW - 1000,
+    polled=True,
     last_poll=NOW - 5,
     poll_failed_at=None,
     poll_trouble=None,
@@ -160,3 +162,17 @@ def test_ready_from_the_first_answered_poll_until_told_to_stop() -> None:
     assert not ready(replace(WELL, consuming=None))
     for phase in (Phase.PAUSED, Phase.DRAINING, Phase.LEAVING):
         assert not ready(replace(WELL, phase=phase))
+
+
+def test_started_with_the_first_poll_whatever_its_answer() -> None:
+    assert started(WELL)
+    failing = with_(last_poll=None, poll_failed_at=NOW - 1, poll_trouble="transient")
+    assert started(failing)
+    assert not ready(failing)
+    assert not started(with_(last_poll=None, polled=False))
+    # One that starts paused opens no poll.
+    assert started(replace(with_(last_poll=None, polled=False), phase=Phase.PAUSED))
+    for phase in Phase:
+        assert not started(replace(WELL, phase=phase, consuming=None))
+    for phase in (Phase.DRAINING, Phase.LEAVING):
+        assert not started(replace(WELL, phase=phase))

@@ -346,3 +346,11 @@ def test_a_schedule_is_placed_by_its_key_as_it_is_typed(tmp_path: Path) -> None:
     assert line.startswith('schedules."tä glich": expected letters, digits, - and _')
     (line,) = lines_of(f"{HEAD}{MAIL}[schedules.daily]\n{times}kwargs = [1]\n", tmp_path)
     assert line == "schedules.daily.kwargs: expected a table, got [1]: write it as { name = value }"
+
+
+def test_a_file_without_end_is_one_line() -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(Path("/dev/zero"))
+    assert str(caught.value) == (
+        "/dev/zero: expected a manifest of at most 4 MiB, got more: name the file that holds it"
+    )

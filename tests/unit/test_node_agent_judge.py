@@ -42,6 +42,8 @@ def looks(*workers: Seen, seconds: float, every: float = 5.0, held: str | None =
         ((replace(RUNNING, busy=4),), 9999, ""),
         ((paused(last_poll_age=1.0),), 9999, ""),
         ((replace(RUNNING, phase="draining"),), 9999, ""),
+        # Nor must one that cannot tell SQS what it has finished.
+        ((replace(RUNNING, holding=True),), 9999, ""),
         # Polls that are answered by errors are not the node's fault.
         ((replace(RUNNING, last_poll_error_age=3.0),), 9999, ""),
         ((replace(RUNNING, last_poll_error_age=100.0),), 9999, "no poll of it was answered"),

@@ -76,6 +76,19 @@ def test_what_is_no_status_is_unknown_and_not_idle(said: dict[str, object]) -> N
     assert not any((found.stopped, found.quiet, found.answers))
 
 
+def test_a_worker_that_is_kept_from_polling_need_not_poll() -> None:
+    idle = {**STATUS, "ok": True, "phase": "running", "busy": 0, "slots": 4, "holding": []}
+    assert seen(7, idle).listens
+    for hold in ("draining", "paused", "acknowledgements are not getting through"):
+        found = seen(7, {**idle, "holding": [hold]})
+        assert (found.trouble, found.listens) == ("", False)
+
+
+@pytest.mark.parametrize(("helps", "stuck"), [(True, True), (False, False), (None, False)])
+def test_a_worker_is_stuck_that_says_so(helps: bool | None, stuck: bool) -> None:
+    assert seen(7, {**STATUS, "ok": True, "restart_helps": helps}).stuck is stuck
+
+
 def test_a_worker_that_starts_is_not_quiet() -> None:
     found = seen(7, {"ok": True, "phase": "paused", "reason": "", "release": None})
     assert found.answers

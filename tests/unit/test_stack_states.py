@@ -107,6 +107,16 @@ def test_a_stack_that_takes_no_change_has_a_cause_and_a_remedy(status: str, help
             "NoSuchKey. S3 Error Message: The specified key does not exist.",
             "the Lambdas' code is not in the bucket",
         ),
+        (
+            "JournalDelivery (Logs::SubscriptionFilter): Could not deliver test message to "
+            "specified Firehose stream. Check if the given Firehose stream is in ACTIVE state.",
+            "wait a minute and run it again",
+        ),
+        (
+            "Delivery (KinesisFirehose::DeliveryStream): Firehose is unable to assume role "
+            "arn:aws:iam::1:role/x. Please check the role provided. (Service: Firehose)",
+            "IAM may not know its role",
+        ),
         ("Topic (SNS::Topic): Rate exceeded (Service: Sns, Status Code: 400)", "slow down"),
         ("Rule (Events::Rule): fleet-x already exists in stack arn:aws:y", "has this name"),
         ("Group (AutoScaling::AutoScalingGroup): something else", ""),

@@ -25,7 +25,9 @@ def decided(one: Importable, found: Found, *named: str) -> tuple[dict[str, Impor
 QUEUED = Importable(QUEUE, "QueueUrl", "shop-mail", {"QueueName": "shop-mail"})
 HELD = Importable(BUCKET, "BucketName", "big", WHOLE, frozenset({"fleet-payloads"}))
 SAID = Importable(POLICY, "Bucket", "big", {"Bucket": "big"}, frozenset({"FleetTlsOnly"}))
-TABLED = Importable(TABLE, "TableName", "shop-once", {"TableName": "shop-once", **KEY})
+NAMED = {"TableName": "shop-once", **KEY}
+SAYS = frozenset({"DeletionProtectionEnabled", "KeySchema"})
+TABLED = Importable(TABLE, "TableName", "shop-once", NAMED, says=SAYS)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,9 @@ def test_what_others_put_into_a_bucket_is_not_overwritten(
 
 def test_a_table_is_imported_as_it_is_and_not_with_another_key() -> None:
     protected = {"DeletionProtectionEnabled": False}
-    found = Found("shop-once", OURS, properties={**KEY, **protected})
+    # What the template says nothing of, the import does not say either.
+    others = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
+    found = Found("shop-once", OURS, properties={**KEY, **protected, **others})
     taken, _ = decided(TABLED, found)
     assert taken["One"].properties == {"TableName": "shop-once", **KEY, **protected}
     other = {"KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}]}

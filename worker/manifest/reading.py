@@ -32,6 +32,8 @@ _HEADER_KEYS = (
 TOP_LEVEL_KEYS = (*_HEADER_KEYS, "defaults", "queues")
 # A queue's own keys in these are laid over the defaults' one by one; the rest replaces them.
 _MERGED_TABLES = ("slo", "nodes", "scaling")
+#: A thousand queues with all their keys are less than one.
+_AT_MOST_BYTES = 4 << 20
 #: What a conflict of schedules with queues is about.
 _SCHEDULED = re.compile(r"schedules\..*\.task")
 _AT = re.compile(r"(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)")
@@ -134,8 +136,13 @@ def _merged(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, 
 
 def _text(file: Path, remedy: str) -> str:
     try:
-        # Some editors put a byte order mark before the text; TOML knows none.
-        return file.read_bytes().decode("utf-8-sig")
+        with file.open("rb") as opened:
+            data = opened.read(_AT_MOST_BYTES + 1)
+        if len(data) <= _AT_MOST_BYTES:
+            # Some editors put a byte order mark before the text; TOML knows none.
+            return data.decode("utf-8-sig")
+        size = f"{_AT_MOST_BYTES >> 20} MiB"
+        problem = Problem("", f"expected a manifest of at most {size}, got more", remedy)
     except FileNotFoundError:
         problem = Problem("", "expected a manifest, got no such file", remedy)
     except UnicodeDecodeError as error:

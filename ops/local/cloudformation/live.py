@@ -6,7 +6,7 @@ and keys of tags that no template names are left as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -79,9 +79,35 @@ def look(made: Made, at: Place, handler: Resource, policy: Mapping[str, Any]) ->
     return Live("MODIFIED" if actual else "IN_SYNC", actual, tuple(ignored))
 
 
+def before_import(
+    wanted: Mapping[str, Any], found: Mapping[str, Any], handled: Collection[str]
+) -> dict[str, Any]:
+    """Return the properties that the update after an import is from: those that are there.
+
+    CloudFormation updates what it has imported to what the template says (coverage-roadmap 809 and
+    1497); whether that takes back what the template leaves out is for each type to say. Here it
+    always does, but for tags.
+    """
+    before = {}
+    for name in handled:
+        if name == "Tags" or (name in wanted and not differs(name, wanted[name], found)):
+            before[name] = wanted.get(name)
+        else:
+            value = next((each for key, each in found.items() if key == name), None)
+            before[name] = value if _says(value) else None
+    return {name: value for name, value in before.items() if value is not None}
+
+
 def differs(name: str, wanted: Any, found: Mapping[str, Any]) -> bool:
     """Say whether a property is not as it is wanted; tags of others are none of it."""
     return any(not each.is_tag_of_others for each in differences({name: wanted}, dict(found)))
+
+
+def _says(value: Any) -> bool:
+    """Whether a value is more than what a thing has by itself."""
+    if isinstance(value, Mapping):
+        return any(map(_says, value.values()))
+    return value not in (None, "", [], 0, "0", False, "false")
 
 
 def _of(name: str, wanted: Any, found: Mapping[str, Any]) -> Any:

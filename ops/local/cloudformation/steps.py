@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from ops.local.cloudformation.differences import differences
 from ops.local.cloudformation.errors import Refused
 from ops.local.cloudformation.evaluate import Evaluation
 from ops.local.cloudformation.failures import FAILURES, reason_of
-from ops.local.cloudformation.live import look
+from ops.local.cloudformation.live import before_import, look
 from ops.local.cloudformation.model import Made, Stack
 from ops.local.cloudformation.place import Place
 from ops.local.cloudformation.resource import Resource, only
 from ops.local.cloudformation.schema import schema_of
+
+#: CloudFormation's words for the update that follows each import.
+_AFTER_IMPORT: Final = "Apply stack-level tags to imported resource if applicable."
 
 
 @dataclass(slots=True)
@@ -95,11 +98,18 @@ class Steps:
         if identifier is not None:
             made.physical = handler.imported(identifier)
             self.stack.tell(made, "IMPORT_IN_PROGRESS", "Resource import started.")
-            if handler.read(at, made.physical, wanted) is None:
+            found = handler.read(at, made.physical, wanted)
+            if found is None:
                 raise Refused(f"{kind} '{made.physical}' does not exist: it cannot be imported")
             self._keep(at, handler, made)
             self.undo.append(lambda: self._forget(name))
             self.stack.tell(made, "IMPORT_COMPLETE", "Resource import completed.")
+            self.stack.tell(made, "UPDATE_IN_PROGRESS", _AFTER_IMPORT)
+            before = before_import(wanted, found, handler.handled)
+            if before != wanted:
+                # What is done by then is not undone where the import fails.
+                handler.update(at, made.physical, before, wanted)
+            self.stack.tell(made, "UPDATE_COMPLETE")
             return
         self.stack.tell(made, "CREATE_IN_PROGRESS")
         there = handler.identity(at, wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ops.local.ecs.checks import BadCheck, check_of
 from ops.local.ecs.host.facts import Container, Facts, Restart
 from ops.local.identity import key_of
 from ops.local.names import EXPECTED, is_part
@@ -66,6 +67,10 @@ def _container(of: Mapping[str, Any]) -> Container:
                 f"{name}: dependsOn: expected the condition START, which is all that the local AWS "
                 f"knows, got {each['condition']}"
             )
+    try:
+        check = check_of(of)
+    except BadCheck as error:
+        raise CannotStart(str(error)) from None
     return Container(
         name=name,
         image=str(of.get("image", "")),
@@ -78,6 +83,7 @@ def _container(of: Mapping[str, Any]) -> Container:
         mounts={
             each["containerPath"]: each["sourceVolume"] for each in of.get("mountPoints") or ()
         },
+        check=check,
     )
 
 

@@ -15,11 +15,12 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
-from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.exceptions import EcsClientException, InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from ops.local.ecs import deployments
+from ops.local.ecs.checks import BadCheck, check_of
 from ops.local.ecs.services import Services
 from ops.local.ecs.task import RUNNING, STOPPED, Task
 
@@ -31,6 +32,7 @@ _PROTECTED_AT_MOST: Final = 2880
 def mend(services: Services) -> None:
     """Have the services of this process be kept by `services`."""
     backend, response = EC2ContainerServiceBackend, EC2ContainerServiceResponse
+    backend.register_task_definition = _registering(backend.register_task_definition)
     backend.create_service = _settled(services, backend.create_service)
     backend.update_service = _updated(services, backend.update_service)
     backend.delete_service = _deleted(services, backend.delete_service)
@@ -40,6 +42,21 @@ def mend(services: Services) -> None:
     response.describe_tasks = _describing(services, response.describe_tasks)
     response.update_task_protection = _protecting(services)
     response.get_task_protection = _protection(services)
+
+
+def _registering(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def register_task_definition(
+        backend: Any, family: str, container_definitions: list[dict[str, Any]], **more: Any
+    ) -> Any:
+        try:
+            for each in container_definitions:
+                check_of(each)
+        except BadCheck as error:
+            raise EcsClientException(str(error)) from None
+        return original(backend, family, container_definitions, **more)
+
+    return register_task_definition
 
 
 def _settled(services: Services, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -56,10 +56,18 @@ class Ids:
 
     def start(self, task: Task) -> None:
         """Have it run."""
-        names = [each["name"] for each in task.definition.container_definitions]
-        now = task.created_at
-        running = (seen.Seen(each, "RUNNING", started_at=now) for each in names)
-        task.account = seen.Account(tuple(running))
+        task.account = seen.Account(
+            tuple(
+                seen.Seen(
+                    each["name"],
+                    "RUNNING",
+                    started_at=task.created_at,
+                    # There is nothing that could fail.
+                    health=seen.HEALTHY if each.get("healthCheck") else seen.UNKNOWN,
+                )
+                for each in task.definition.container_definitions
+            )
+        )
 
     def stop(self, task: Task) -> None:
         """Have it be gone."""

@@ -10,10 +10,12 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.local.autoscaling.choose import emptiest
-from ops.local.ecs import deployments
+from ops.local.ecs import deployments, events
+from ops.local.ecs.balance import Bounds, moves
 from ops.local.ecs.facts import CannotStart
 from ops.local.ecs.host.seen import Account
 from ops.local.ecs.task import RUNNING, STOPPED, Task
@@ -34,6 +36,7 @@ _SHOWN_AT_MOST: Final = 1000
 _SCALED_IN: Final = "Scaling activity initiated by (deployment ecs-svc/{})"
 _REPLACED: Final = "Scaling activity initiated by deployment ecs-svc/{}"
 _DELETED: Final = "Service was deleted"
+_UNHEALTHY: Final = "Task failed container health checks"
 
 
 class Services:
@@ -111,31 +114,47 @@ class Services:
         now = time.time()
         live = [each for each in self.of(service) if each.desired == RUNNING]
         if service.status != "ACTIVE":
-            for each in live:
-                self.stop(each, _DELETED, "ServiceSchedulerInitiated")
+            self._end(live, _DELETED)
             return
         if self.closed:
             return
         generation = deployments.generation(service)
-        fresh = [each for each in live if each.generation == generation]
-        stale = [each for each in live if each.generation != generation]
-        for _ in range(service.desired_count - len(fresh)):
-            if not self._start(service, generation):
-                break
-        self._end(fresh, len(fresh) - service.desired_count, _SCALED_IN.format(generation), now)
-        runs = sum(each.last_status == RUNNING for each in self.of(service) if each in fresh)
-        if runs >= service.desired_count:
-            self._end(stale, len(stale), _REPLACED.format(generation), now)
+        found = moves(
+            [each for each in live if each.generation == generation],
+            [each for each in live if each.generation != generation],
+            service.desired_count,
+            Bounds.of(getattr(service, "deployment_configuration", None)),
+            now,
+        )
+        self._begin(service, generation, found.start, found.replacing)
+        for each in found.unhealthy:
+            events.failed(service, each)
+        ended = self._end(found.unhealthy, _UNHEALTHY)
+        ended += self._end(found.surplus, _SCALED_IN.format(generation))
+        ended += self._end(found.old, _REPLACED.format(generation))
+        events.stopped(service, ended)
 
-    def _end(self, tasks: list[Task], count: int, reason: str, now: float) -> None:
-        """End so many of the tasks, the oldest first; those that are protected stay."""
-        for each in [each for each in tasks if not each.protected(now)][: max(0, count)]:
-            self.stop(each, reason, "ServiceSchedulerInitiated")
+    def _end(self, tasks: Sequence[Task], reason: str) -> list[Task]:
+        """Have tasks stop, and return those that were not to before."""
+        ended = []
+        for each in tasks:
+            # The end of one that has no process settles the service at once.
+            if each.desired == RUNNING:
+                ended.append(each)
+                self.stop(each, reason, "ServiceSchedulerInitiated")
+        return ended
 
-    def _start(self, service: Any, generation: int) -> bool:
+    def _begin(self, service: Any, generation: int, count: int, replacing: int) -> None:
+        """Start so many tasks; those that are to replace others come last."""
+        begun: list[Task] = []
+        while len(begun) < count and (task := self._start(service, generation)) is not None:
+            begun.append(task)
+        events.started(service, begun, max(0, len(begun) - (count - replacing)))
+
+    def _start(self, service: Any, generation: int) -> Task | None:
         now = time.time()
         if now < self._not_before.get(service.arn, 0.0):
-            return False
+            return None
         zones = deployments.zones(service)
         task = Task(
             secrets.token_hex(16),
@@ -152,9 +171,9 @@ class Services:
         except CannotStart as error:
             task.stop(now, str(error), "TaskFailedToStart")
             self._finish(task)
-            return False
+            return None
         self._look(task)
-        return True
+        return task
 
     def _gone(self, id: str) -> None:
         """Hear, with the lock or without it, that a task has no process any more."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ops.local.ecs.host.seen import Account, Seen
+from ops.local.ecs.host.seen import HEALTHY, UNHEALTHY, UNKNOWN, Account, Seen
 
 RUNNING: Final = "RUNNING"
 STOPPED: Final = "STOPPED"
@@ -54,6 +54,21 @@ class Task:
         return RUNNING if self.started_at is not None else "PENDING"
 
     @property
+    def health(self) -> str:
+        """How it is by its essential containers' health checks (HealthCheck, API reference)."""
+        found = {how for _, how in self._essential()}
+        return next((each for each in (UNHEALTHY, UNKNOWN) if each in found), HEALTHY)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a service counts it as healthy: it runs, and passes the checks that it has.
+
+        ECS counts one without any after 40 seconds (DeploymentConfiguration, API reference).
+        """
+        passes = all(how == HEALTHY for checked, how in self._essential() if checked)
+        return self.last_status == RUNNING and passes
+
+    @property
     def since(self) -> float:
         """When it came to its last status; what is on its way to its end, when that began."""
         last = (self.stopped_at, self.stopping_at, self.started_at, self.created_at)
@@ -68,6 +83,15 @@ class Task:
         if self.desired != STOPPED:
             self.desired, self.stopping_at = STOPPED, now
             self.stopped_reason, self.stop_code = reason, code
+
+    def _essential(self) -> list[tuple[bool, str]]:
+        """Return of each essential container whether it is checked, and its health."""
+        known = {each.name: each.health for each in self.account.containers}
+        return [
+            (bool(each.get("healthCheck")), known.get(each["name"], UNKNOWN))
+            for each in self.definition.container_definitions
+            if each.get("essential", True)
+        ]
 
     def shown(self) -> dict[str, Any]:
         """Return it as DescribeTasks does."""
@@ -85,6 +109,7 @@ class Task:
             "memory": definition.memory,
             "desiredStatus": self.desired,
             "lastStatus": self.last_status,
+            "healthStatus": self.health,
             "attachments": [self._interface()] if self.address else [],
             "containers": [self._container(each) for each in definition.container_definitions],
             "tags": self.service.tags if self.service.propagate_tags == "SERVICE" else [],
@@ -119,6 +144,7 @@ class Task:
             "name": of["name"],
             "image": of.get("image"),
             "lastStatus": seen.status if self.stopped_at is None else STOPPED,
+            "healthStatus": seen.health,
         }
         if seen.exit_code is not None:
             found["exitCode"] = seen.exit_code

@@ -32,7 +32,7 @@ class Wanted:
         """What a role is: who may take it, and the statements of its policies by their names."""
         return {
             "taken_by": service,
-            "taken_where": [f"aws:{each}" for each in where],
+            "taken_where": [each if ":" in each else f"aws:{each}" for each in where],
             "bound_by": f"arn:aws:iam::{_ID}:policy/boundary" if self.bounded else None,
             "attached": list(attached),
             "may": may,
@@ -163,7 +163,7 @@ def _logs(it: Wanted) -> dict[str, Facts]:
             ),
         },
         "DeliveryRole": it.role(
-            "firehose.amazonaws.com", "SourceAccount", delivery="Bucket Objects"
+            "firehose.amazonaws.com", "sts:ExternalId", delivery="Bucket Objects"
         ),
         "SubscriptionRole": it.role("logs.amazonaws.com", "SourceAccount", delivery="Stream"),
     }

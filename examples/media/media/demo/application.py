@@ -11,8 +11,9 @@ REPOSITORY = EXAMPLE.parents[1]
 FLEET = "media-demo"
 LEASE_SECONDS = 10
 _TWO_NODES = ("video", "statements")
-# Nobody boots it: a machine here is made of the running interpreter.
-_IMAGE = "ami-12c6146b"
+# Nobody boots it, a machine here is made of the running interpreter; it is of the architecture of
+# the nodes' types.
+_IMAGE = "ami-0e9271c829888680e"
 
 
 def write_application(folder: Path) -> Path:

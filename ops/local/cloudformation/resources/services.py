@@ -137,13 +137,18 @@ class Service(Resource):
         return physical
 
     def update(self, at: Place, physical: str, before: Properties, wanted: Properties) -> None:
-        """Set what differs; its count only if the template changed it, since scaling sets it."""
+        """Set what differs; its count only if the template changed it, since scaling sets it.
+
+        Another capacity provider strategy deploys none by itself (API Reference, UpdateService);
+        CloudFormation has the service deployed anew.
+        """
         same = {name for name in wanted if before.get(name) == wanted[name]}
         fixed = {"Cluster", "LaunchType", "ServiceName", "Tags"}
         parameters = {
             **without(wanted, *same, *fixed),
             "cluster": wanted["Cluster"],
             "service": physical,
+            "forceNewDeployment": "CapacityProviderStrategy" not in same,
         }
         at.call("ecs", "UpdateService", parameters)
         _retag(at, physical, before, wanted)

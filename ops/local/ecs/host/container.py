@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ops.local.ecs.host.health import Checked
 from ops.local.ecs.host.image import COMMAND, placed, places, workdir
 from ops.local.ecs.host.seen import Seen
 from ops.local.machine.clock import Clock
@@ -31,16 +32,27 @@ _SIGNALLED: Final = 128
 
 
 class Contained:
-    """A container's processes. `changed` is called after each change of what is `seen` of it."""
+    """A container's processes. `changed` is called after each start and end of it, `said` with what
+    is new of its health; what is `seen` of it is another then.
+    """
 
     def __init__(
-        self, of: Container, root: Path, loop: Loop, changed: Callable[[Contained], None]
+        self,
+        of: Container,
+        root: Path,
+        loop: Loop,
+        changed: Callable[[Contained], None],
+        said: Callable[[Contained, str], None],
     ) -> None:
         self.of = of
         self.seen = Seen(of.name)
         self._root = root
         self._loop = loop
         self._changed = changed
+        self._said = said
+        self._check = None
+        if of.check is not None:
+            self._check = Checked(of.check, workdir(root), loop, self._checked)
         self._clock = Clock(loop)
         self._group = Group()
         self._told = False
@@ -78,6 +90,8 @@ class Contained:
             restarts=self.seen.restarts + again,
             started_at=time.time(),
         )
+        if self._check is not None:
+            self._check.begin(env, at)
         self._changed(self)
 
     def stop(self) -> None:
@@ -93,9 +107,13 @@ class Contained:
             self._group.signal(signal.SIGKILL, "control-group")
 
     def exited(self, pid: int, wait_status: int) -> bool:
-        """Take note that a process has ended; False if it is not its first."""
+        """Take note that a process has ended; False if it is not its first, nor its check's."""
+        if self._check is not None and self._check.exited(pid, wait_status):
+            return True
         if pid != self._group.main:
             return False
+        if self._check is not None:
+            self._check.end()
         self._group.main = None
         code = os.waitstatus_to_exitcode(wait_status)
         self._clear(code if code >= 0 else _SIGNALLED - code)
@@ -107,6 +125,11 @@ class Contained:
         if policy is None or began is None or self.seen.exit_code in policy.ignored:
             return False
         return now - began >= policy.period_seconds
+
+    def _checked(self, text: str) -> None:
+        if self._check is not None:
+            self.seen = replace(self.seen, health=self._check.health)
+        self._said(self, text)
 
     def _clear(self, code: int) -> None:
         """End what the first process left: a container ends with it."""

@@ -23,6 +23,20 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A container's health check: `command` is run `interval_seconds` after the start, and after
+    each end of it. Failures count that come after `start_seconds` or a success; so many as
+    `retries` in a row are one too many (HealthCheck, API reference).
+    """
+
+    command: tuple[str, ...]
+    interval_seconds: float
+    timeout_seconds: float
+    retries: int
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """A container of the task's definition; `mounts` are volumes by their paths in it."""
 
@@ -35,6 +49,7 @@ class Container:
     restart: Restart | None
     after: tuple[str, ...]
     mounts: Mapping[str, str]
+    check: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +102,10 @@ def read(folder: Path) -> Facts:
 
 
 def _container(found: dict[str, Any]) -> Container:
-    policy = found.pop("restart")
+    policy, checked = found.pop("restart"), found.pop("check")
     restart = (
         None if policy is None else Restart(policy["period_seconds"], tuple(policy["ignored"]))
     )
+    check = None if checked is None else Check(**{**checked, "command": tuple(checked["command"])})
     command, after = tuple(found.pop("command")), tuple(found.pop("after"))
-    return Container(**found, command=command, after=after, restart=restart)
+    return Container(**found, command=command, after=after, restart=restart, check=check)

@@ -37,7 +37,7 @@ class Host:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         logs.bound(self.loop, root / "log")
         self._containers = {
-            each.name: Contained(each, root, self.loop, self._changed)
+            each.name: Contained(each, root, self.loop, self._changed, self._checked)
             for each in self._facts.containers
         }
         self.metadata = metadata_server.answer(self.loop, address, self._answer)
@@ -100,6 +100,10 @@ class Host:
                 self._ended(each)
             else:
                 self._stop_next()
+        self._note()
+
+    def _checked(self, each: Contained, text: str) -> None:
+        self.say(f"{each.of.name}: {text}")
         self._note()
 
     def _ended(self, each: Contained) -> None:

@@ -10,11 +10,15 @@ from typing import Any, Final
 
 FILE: Final = "containers.json"
 
+UNKNOWN: Final = "UNKNOWN"
+HEALTHY: Final = "HEALTHY"
+UNHEALTHY: Final = "UNHEALTHY"
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A container; `exit_code` is 128 and the signal's number where one ended it. Times are in
-    seconds since the epoch.
+    """A container; `exit_code` is 128 and the signal's number where one ended it. `health` stays
+    UNKNOWN where nothing checks it. Times are in seconds since the epoch.
     """
 
     name: str
@@ -25,6 +29,7 @@ class Seen:
     restarts: int = 0
     started_at: float | None = None
     finished_at: float | None = None
+    health: str = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
