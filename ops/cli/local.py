@@ -128,11 +128,11 @@ def env(ops: Ops, as_json: bool) -> int:
     """Print the lines that lead a shell's commands to the local AWS: eval "$(ops local env)"."""
     from ops.local.environ import environment, lines  # noqa: PLC0415
 
-    running = found(ops)
+    running, folder = found(ops), folder_of(ops)
     if as_json:
-        print_json(environment(running, {}))
+        print_json(environment(running, folder, {}))
     else:
-        for line in lines(running):
+        for line in lines(running, folder):
             print_line(line)
     return Exit.DONE
 
@@ -149,7 +149,7 @@ def run(ops: Ops, node: str | None, command: tuple[str, ...]) -> int:
     from ops.local.environ import environment, on_node  # noqa: PLC0415
     from ops.local.tail import node_folder  # noqa: PLC0415
 
-    env = environment(found(ops))
+    env = environment(found(ops), folder_of(ops))
     if node is not None:
         env = on_node(node_folder(folder_of(ops), node), env)
     sys.stdout.flush()

@@ -104,6 +104,7 @@ def test_the_environment_leads_to_it_and_nowhere_else(up: Desk) -> None:
         "AWS_ACCESS_KEY_ID=local",
         "AWS_REGION=eu-west-1",
         f"FLEET_MANIFEST={desk.folder / 'fleet.toml'}",
+        f"FLEET_LOCAL_DIR={desk.state}",
     ):
         assert wanted in told
     assert not [line for line in told if line.startswith(("AWS_PROFILE", "AWS_ENDPOINT_URL_SQS"))]
@@ -162,6 +163,10 @@ def test_its_folder_can_be_elsewhere_and_its_port_is_checked(desk: Desk, tmp_pat
     assert "expected a free port" in taken.stderr
     assert other.ops("status").returncode == 3
     assert desk.ops("up", "--boot", "soon").returncode == 2
+    # A shell that has taken over its environment finds it too.
+    desk.env = desk.json("env")
+    assert desk.json("status")["url"] == url
+    assert "ended" in desk.ok("down")
 
 
 def test_a_log_is_followed_until_its_node_ends(up: Desk) -> None:

@@ -57,6 +57,15 @@ def test_what_an_agent_before_heard_stands_without_an_answer() -> None:
         assert {tell.verb for tell in of(Tell, again.steps(100))} == set(told)
 
 
+def test_what_an_agent_before_heard_is_not_confirmed_before_it_is_heard_again() -> None:
+    known = heard(World(RUNNING), PAUSE)
+    again = World(paused(), memory=restored(kept(known.memory), known.now))
+    again.heard, again.broken[Speak] = PAUSE, "no answer"
+    assert not of(Confirm, again.steps(40))
+    del again.broken[Speak]
+    assert [each.token for each in of(Confirm, again.steps(20))][:1] == ["t1"]
+
+
 def test_it_pauses_and_confirms_once_nothing_comes_any_more() -> None:
     world = heard(World(RUNNING), PAUSE)
     assert world.memory.marked == OURS
@@ -98,6 +107,15 @@ def test_a_node_without_a_worker_confirms_since_one_that_starts_would_be_paused(
     world.heard = PAUSE
     world.broken[Mark] = "no space left"
     assert not of(Confirm, world.steps(60))
+
+
+def test_it_confirms_nothing_until_a_worker_that_starts_would_be_paused() -> None:
+    world = World(paused())
+    world.heard = PAUSE
+    world.broken[Mark] = "no space left"
+    assert not of(Confirm, world.steps(60))
+    del world.broken[Mark]
+    assert [each.token for each in of(Confirm, world.steps(20))][:1] == ["t1"]
 
 
 def test_a_refused_confirmation_is_tried_again_later_each_time() -> None:
