@@ -31,6 +31,7 @@ Kind = Literal[
     "late",  # a query's: answered at once as if carried out, and carried out once it is cleared
     "lost",  # carried out; the connection is closed before the answer
     "cut",  # carried out; the connection is closed in the middle of the answer
+    "large",  # answered with `mebibytes` of zeros; nothing is carried out
 ]
 
 _KEPT_BODY_BYTES = 64 * 1024
@@ -65,6 +66,7 @@ class Fault:
     code: str = "InternalServerError"
     status: int | None = None  # None: what AWS uses for the code, and 500 for a bare status
     seconds: float = 1.0
+    mebibytes: int = 1
     details: Mapping[str, Any] = field(default_factory=dict)  # what else DynamoDB's error says
 
     def matches(self, call: Call) -> bool:
@@ -261,6 +263,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case "cut":
                 self._answer(*self._forward(body), cut=True)
+            case "large":
+                self.send_response_only(200)
+                self.send_header("x-amz-request-id", "0")
+                self.send_header("Content-Length", str(fault.mebibytes << 20))
+                self.end_headers()
+                for _ in range(fault.mebibytes):
+                    self.wfile.write(bytes(1 << 20))
 
     def _answer(
         self, status: int, headers: Mapping[str, str], body: bytes, *, cut: bool = False

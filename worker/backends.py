@@ -35,6 +35,10 @@ class NoResults(NotImplementedError):
     """Results are asked for that nobody keeps; the text says what to add."""
 
 
+class ResultNotKept(RuntimeError):
+    """A task has run, and its result could not be kept; the text says where, why and what helps."""
+
+
 class Off(DisabledBackend):
     """No results: asking for one says so in the manifest's terms."""
 
@@ -57,16 +61,27 @@ class Off(DisabledBackend):
 class Steady:
     """What both backends do when their store errs."""
 
+    def as_uri(self, *_: Any, **__: Any) -> str:
+        """Return what the worker's banner shows."""
+        raise NotImplementedError
+
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **more: Any) -> Any:
         """Keep a result. A failure or a retry that cannot be kept is logged, and stands.
 
         A success that cannot be kept is raised: whoever asked for results waits for it, so the
-        task counts as failed, with this as its reason.
+        task counts as failed, with this as its reason. Raises ResultNotKept, and what Celery
+        raises for a result that JSON cannot carry.
         """
+        store: Any = super()
         try:
-            store: Any = super()
             return store.store_result(task_id, result, state, *args, **more)
         except Exception as error:
+            if state == SUCCESS and isinstance(error, CALL_ERRORS):
+                # boto3 makes classes of its errors as it runs, and they do not leave a child.
+                raise ResultNotKept(
+                    f"{self.as_uri()}: expected to keep the result of a task that has run, found "
+                    f"{describe(error)}: ops stores show says what is missing"
+                ) from None
             if state == SUCCESS:
                 raise
             logger.error("%s: its state %s could not be kept: %s", task_id, state, describe(error))

@@ -170,5 +170,11 @@ def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
             with client.makefile("rb") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline())
                 return answer
-    except (OSError, ValueError) as error:
-        raise Unreachable(f"{path}: expected a worker, found none that answers: {error}") from None
+    except OSError as error:
+        raise _unreachable(path, error.strerror or str(error)) from None
+    except ValueError:
+        raise _unreachable(path, "no whole answer came") from None
+
+
+def _unreachable(path: Path, why: str) -> Unreachable:
+    return Unreachable(f"{path}: expected a worker, found none that answers: {why}")

@@ -35,7 +35,7 @@ fail() { echo "install.sh: $1" >&2 ; exit 1 ; }
 one without: name a later Python with --python"
 [ -z "$requirements" ] || [ -f "$requirements" ] || fail "$requirements: expected a file, found none"
 if [ -n "$root" ]; then
-  [ -d "$root" ] || fail "$root: expected a folder, found none"
+  [ -d "$root" ] || fail "$root: expected a folder, found none: make it (mkdir -p)"
   root=$(cd "$root" && pwd)
 elif ! id fleet >/dev/null 2>&1; then
   useradd --system --home-dir /var/lib/fleet --shell /usr/sbin/nologin fleet

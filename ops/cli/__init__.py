@@ -1,5 +1,6 @@
 """The `ops` command line: `ops <noun> <verb>`."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -16,6 +17,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
         code = run(args)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write("interrupted\n")
         code = 130
     sys.exit(code)

@@ -111,8 +111,7 @@ def _unforeseen(error: Exception) -> int:
         case OSError(filename=str() as place):
             text = f"{place}: {error.strerror}"
         case _:
-            frames = traceback.extract_tb(error.__traceback__)
-            place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+            place = _place(error)
             what = " ".join(f"{type(error).__name__} at {place}: {error}".split())[:300]
             text = (
                 f"ops failed: {what}: nobody has foreseen that: run it again with {_DEBUG}=1 for "
@@ -120,3 +119,17 @@ def _unforeseen(error: Exception) -> int:
             )
     say(text)
     return Exit.FAILED
+
+
+def _place(error: Exception) -> str:
+    """Return the innermost line of ours that an error came through."""
+    root = Path(__file__).parents[2]
+    places = [
+        (Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    ours = [
+        f"{path.relative_to(root)}:{line}"
+        for path, line in places
+        if path.is_relative_to(root / "ops") or path.is_relative_to(root / "worker")
+    ]
+    return ours[-1] if ours else "a place unknown"

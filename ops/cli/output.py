@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +36,24 @@ def print_line(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write the whole result to stdout as one JSON document."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # A task's own result may have what Python reads and writes, and JSON has not (RFC 8259, 6).
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     # Half of a surrogate pair, which JSON may carry and UTF-8 may not, is escaped as JSON does.
     click.echo(text.encode(errors="backslashreplace").decode())
+
+
+def _finite(value: Any) -> Any:
+    """Return it with the texts NaN, Infinity and -Infinity for such numbers."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -23,6 +23,8 @@ def let_go() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
+        except ValueError:
+            pass  # somebody has closed it
         except OSError:
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, stream.fileno())

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from botocore.loaders import Loader
+from moto.backend_index import backend_url_patterns
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
@@ -21,6 +24,8 @@ from moto.core.utils import get_service_model
 _SIGNED_AS: Final = {"monitoring": "cloudwatch", "events": "events"}
 _CREDENTIAL: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _VIA: Final = re.compile(r"\bvia/([a-z]+)")
+#: moto's modules are named as botocore has it, without hyphens, but for one.
+_MODULES: Final = {"awslambda": "lambda"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,26 @@ def asked(environ: dict[str, Any], body: bytes) -> Asked | None:
     via = _VIA.search(environ.get("HTTP_USER_AGENT", ""))
     operation, parameters = _parsed(service, environ, body)
     return Asked(key, region, service, operation, via.group(1) if via else "", parameters)
+
+
+@cache
+def services() -> frozenset[str]:
+    """Return the services that the local AWS has, as botocore names them."""
+    served = {_MODULES.get(name, name).replace("-", "") for name, _ in backend_url_patterns}
+    named = Loader().list_available_services("service-2")
+    return frozenset(name for name in named if name.replace("-", "") in served)
+
+
+def operations(service: str) -> frozenset[str]:
+    """Return the operations that a request may ask of one of `services`.
+
+    None of one whose requests are signed for another, so that they are taken for its.
+    """
+    model = get_service_model(service)
+    signed = model.signing_name
+    if _SIGNED_AS.get(signed, signed) != service:
+        return frozenset()
+    return frozenset(model.operation_names)
 
 
 def _parsed(service: str, environ: dict[str, Any], body: bytes) -> tuple[str, dict[str, Any]]:

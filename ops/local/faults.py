@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from ops.local.admin import App, Refused, Request
-from ops.local.asked import Asked
+from ops.local.asked import Asked, operations, services
 from ops.local.expired import code_for
 from ops.local.identity import caller_of
 
 _DELAY_LIMIT_SECONDS: Final = 600.0
+#: Of the services and operations there are, the nearest are told.
+_NAMED_AT_MOST: Final = 10
 _NAMES: Final = frozenset(
     {"service", "operation", "role", "code", "status", "share", "times", "delay_seconds"}
 )
@@ -150,7 +153,31 @@ def _fault(body: Any) -> Fault:
         raise Refused(f"delay_seconds: expected 0 to {_DELAY_LIMIT_SECONDS:.0f}")
     if not fault.code and not fault.delay_seconds:
         raise Refused("expected a code, a delay_seconds or both")
+    _check_known(fault)
     return fault
+
+
+def _check_known(fault: Fault) -> None:
+    """Refuse what no call would ever meet."""
+    if not fault.service:
+        if fault.operation:
+            raise Refused(f"operation: expected a service beside it, got {fault.operation!r} alone")
+        return
+    if fault.service not in services():
+        raise Refused(f"service: {_expected('of the local AWS', services(), fault.service)}")
+    there = operations(fault.service)
+    if not there:
+        raise Refused(
+            "service: expected one whose requests are signed for it and not for another, got "
+            f"{fault.service!r}"
+        )
+    if fault.operation and fault.operation not in there:
+        raise Refused(f"operation: {_expected(f'of {fault.service}', there, fault.operation)}")
+
+
+def _expected(whose: str, there: Collection[str], got: str) -> str:
+    near = difflib.get_close_matches(got, sorted(there), n=_NAMED_AT_MOST, cutoff=0.0)
+    return f"expected one {whose}, such as {', '.join(near)}; got {got!r}"
 
 
 def _body(fault: Fault, question: Asked | None) -> tuple[bytes, str]:

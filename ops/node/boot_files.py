@@ -30,8 +30,11 @@ def boot_files(
 
     `wheels` tells whether the release brings packages of its own.
     """
+    # AWS_REGION is every other tool's; a task's own boto3 reads AWS_DEFAULT_REGION alone, and asks
+    # the metadata service for none (boto3, "Using environment variables").
+    node = {"FLEET_QUEUE": queue, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     return {
-        "etc/fleet/node.env": f"FLEET_QUEUE={queue}\nAWS_REGION={region}\n",
+        "etc/fleet/node.env": "".join(f"{name}={value}\n" for name, value in node.items()),
         f"etc/systemd/system/{worker_unit(release)}.d/10-limits.conf": _limits(
             fleet, queue, release, wheels=wheels
         ),

@@ -92,7 +92,7 @@ class Ear:
                 os.umask(before)
         except OSError as error:
             raise OpsError(
-                f"{path}: expected to listen there, found: {error}: set "
+                f"{path}: expected to listen there, found: {error.strerror or error}: set "
                 f"{control.DIRECTORY_VARIABLE} to a folder of this user's"
             ) from None
         server.answers = self._answers

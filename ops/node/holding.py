@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ops.errors import OpsError
 from ops.node.hearing import ask
 from worker import holds
-from worker.control import Unreachable
+from worker.control import Unreachable, directory
 
 if TYPE_CHECKING:
     from ops.node.local import Worker
@@ -26,7 +26,7 @@ def hold(workers: Sequence[Worker]) -> None:
         try:
             holds.hold(name, holds.By.OPERATOR, _REASON)
         except OSError as error:
-            raise OpsError(f"{name}: expected to write its hold, found: {error}") from None
+            raise _denied(f"write the hold of {name}", error) from None
 
 
 def let_go(workers: Sequence[Worker]) -> None:
@@ -35,7 +35,15 @@ def let_go(workers: Sequence[Worker]) -> None:
         try:
             holds.let_go(name, holds.By.OPERATOR)
         except OSError as error:
-            raise OpsError(f"{name}: expected to remove its hold, found: {error}") from None
+            raise _denied(f"remove the hold of {name}", error) from None
+
+
+def _denied(what: str, error: OSError) -> OpsError:
+    # Without its file, whose name is another one each time.
+    return OpsError(
+        f"{directory()}: expected to {what}, found: {error.strerror or error}: see that this user "
+        "may write there, and that the disk has room"
+    )
 
 
 def take_back(workers: Sequence[Worker]) -> None:

@@ -12,6 +12,8 @@ from worker.outcomes import DONE, Outcome, Reason, Verdict
 from worker.sqs.engine import ACKS_STUCK, DRAINING
 from worker.sqs.ledger import Held
 
+VISIBILITY = ("ChangeMessageVisibilityBatch",)
+
 # -- leases --------------------------------------------------------------------------------------
 
 
@@ -48,7 +50,7 @@ def test_a_stale_handle_is_a_lost_lease_and_deletes_nothing() -> None:
         wait_for(lambda: on.engine.leases_lost_total == 1, "the lease to be found lost")
         assert held.lease.lost
         on.settle(held, DONE)
-        wait_for(lambda: on.engine.acks.backlog == 0, "the delete to be given up")
+        wait_for(lambda: not on.engine.ledger.held(), "the delete to be given up")
         assert on.counts().in_flight == 1
         assert on.engine.leases_lost_total + on.engine.acks.stale_total == 1  # counted once
         on.client.delete_message(QueueUrl=on.url, ReceiptHandle=handle)
@@ -91,13 +93,48 @@ def test_a_finished_message_that_comes_again_is_deleted_without_a_run() -> None:
         on.sqs.advance(6)
         handle = on.steal()  # so that the delete succeeds, and deletes nothing
         on.settle(held, DONE)
-        wait_for(lambda: on.engine.acks.backlog == 0, "the delete")
+        wait_for(lambda: not on.engine.ledger.held(), "the delete")
         on.client.change_message_visibility(
             QueueUrl=on.url, ReceiptHandle=handle, VisibilityTimeout=0
         )
         on.wait_empty()
         assert on.delivered == [held]
         assert on.counts().received == 3
+
+
+def test_what_ended_after_its_lease_was_lost_is_not_run_again_by_who_ran_it() -> None:
+    with bench(slots=1) as on:
+        on.send()
+        (held,) = on.wait_delivered(1)
+        on.sqs.advance(6)
+        handle = on.steal()
+        on.settle(held, DONE)
+        wait_for(lambda: not on.engine.ledger.held(), "the delete to be given up")
+        assert on.counts().in_flight == 1
+        on.run = on.finish
+        on.client.change_message_visibility(
+            QueueUrl=on.url, ReceiptHandle=handle, VisibilityTimeout=0
+        )
+        on.wait_empty()
+        assert on.delivered == [held]
+
+
+def test_what_is_being_handed_back_is_not_hidden_anew() -> None:
+    with bench(slots=1) as on:
+        heartbeat = on.engine.heartbeat
+        on.send()
+        (held,) = on.wait_delivered(1)
+        wait_for(lambda: heartbeat.renewed_total == 1, "a renewal")
+        on.engine.poller.hold(DRAINING)
+        calls = on.requests(VISIBILITY[0])
+        # The next renewal would be due meanwhile, and would come after it.
+        on.sqs.delay(3.0, VISIBILITY)
+        on.engine.cut_off([held], Reason("CutOff", "ended"))
+        wait_for(lambda: on.engine.acks.backlog == 0, "the message to be handed back")
+        back = time.monotonic()
+        wait_for(lambda: heartbeat.last_beat > back, "the beat under way, or the next, to end")
+        assert on.requests(VISIBILITY[0]) == calls + 1
+        assert on.counts().visible == 1
 
 
 # -- what is delivered ------------------------------------------------------------------------

@@ -88,6 +88,19 @@ def test_a_share_of_calls_fails(faulty: str) -> None:
         ({"code": "A", "delay_seconds": -1}, "delay_seconds"),
         ({"code": 5}, "/_fleet/faults: code: expected a text, got 5"),
         ({"code": "A", "times": "5"}, "times: expected a whole number, got '5'"),
+        (
+            {"service": "sqz", "code": "A"},
+            "/_fleet/faults: service: expected one of the local AWS, such as sqs, ",
+        ),
+        ({"service": "elbv2", "code": "A"}, "expected one whose requests are signed for it"),
+        (
+            {"service": "sqs", "operation": "ReciveMessage", "code": "A"},
+            "operation: expected one of sqs, such as ReceiveMessage, ",
+        ),
+        (
+            {"operation": "ReceiveMessage", "code": "A"},
+            "operation: expected a service beside it, got 'ReceiveMessage' alone",
+        ),
         ({"colour": "red"}, "expected an object of"),
         ([], "expected an object of"),
     ],

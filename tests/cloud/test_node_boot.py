@@ -115,7 +115,9 @@ def test_a_node_comes_up_by_the_artifact_alone(node: Node) -> None:
     assert ran.stdout == "release r1 of shop, queue mail: started\n"
     assert node.text("opt/fleet/releases/r1/mail.py") == "x = 1\n"
     assert (node.root / "opt/fleet/current").resolve() == node.root / "opt/fleet/releases/r1"
-    assert node.text("etc/fleet/node.env") == f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\n"
+    assert node.text("etc/fleet/node.env") == (
+        f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\nAWS_DEFAULT_REGION={REGION}\n"
+    )
     assert node.text("etc/fleet/boot.env") == (
         f"FLEET_NAME=shop\nFLEET_QUEUE=mail\nFLEET_BUCKET={node.bucket}\nAWS_REGION={REGION}\n"
     )

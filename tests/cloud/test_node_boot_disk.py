@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.release.artifact import MOST_BYTES
 from tests.cloud.test_node_boot import Node, make_wheel
-from tests.faulty import Faulty
+from tests.faulty import Fault, Faulty
 
 
 @pytest.fixture
@@ -86,3 +87,17 @@ def test_a_full_disk_is_waited_for(node: Node, room: int) -> None:
     assert started.returncode == 0, said
     assert "Traceback" not in said
     assert [path.name for path in place.parent.iterdir()] == ["r1"]
+
+
+def test_an_object_larger_than_any_release_does_not_fill_the_disk(node: Node) -> None:
+    pointer = node.put("r1")
+    most = MOST_BYTES >> 20
+    node.proxy.fail(
+        Fault("large", method="GET", path=f"/{node.bucket}/{pointer.key}", mebibytes=most + 1)
+    )
+    ran = node.boot()
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == (
+        f"s3://{node.bucket}/{pointer.key}: expected at most {most} MiB, found more\n"
+    )
+    assert list((node.root / "opt/fleet/releases").iterdir()) == []

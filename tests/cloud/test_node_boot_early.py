@@ -104,7 +104,9 @@ def test_what_an_image_of_another_node_has_started_is_stopped_first(node: Node) 
         "start --no-block fleet-worker@r1.service",
     ]
     assert "FLEET_QUEUE=mail\n" in boot.read_text()
-    assert node.text("etc/fleet/node.env") == f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\n"
+    assert node.text("etc/fleet/node.env") == (
+        f"FLEET_QUEUE=mail\nAWS_REGION={REGION}\nAWS_DEFAULT_REGION={REGION}\n"
+    )
 
 
 def test_an_image_stays_no_other_node_also_where_the_boot_fails(node: Node) -> None:

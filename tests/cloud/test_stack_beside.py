@@ -16,6 +16,9 @@ from tests.cloud.stack_shop import Shop
 # Dozens of commands, over a shared stack of forty resources.
 pytestmark = pytest.mark.timeout(600)
 
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/media:42"
+SERVICE = f'runtime = "ecs"\nnodes.image = "{IMAGE}"'
+
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
@@ -138,8 +141,7 @@ def test_a_heartbeat_that_changes_reaches_the_group_that_is_there(shop: Shop) ->
 
 
 def test_the_first_service_of_a_fleet_waits_for_the_shared_stack_s_cluster(shop: Shop) -> None:
-    image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/media:42"
-    shop.write({**ONE, "task": f'runtime = "ecs"\nnodes.image = "{image}"'})
+    shop.write({**ONE, "task": SERVICE})
     ran = shop.run("stack", "plan")
     assert ran.returncode == 3
     assert (
@@ -153,6 +155,30 @@ def test_the_first_service_of_a_fleet_waits_for_the_shared_stack_s_cluster(shop:
     shop.ok("stack", "apply", "--yes")
     assert shop.stacks()["again-queue-task"] == "CREATE_COMPLETE"
     shop.ok("stack", "destroy", "task", "--yes")
+    shop.write(ONE)
+    shop.ok("stack", "apply", "--yes")
+
+
+def test_what_a_later_change_set_would_lose_unseen_is_not_done(shop: Shop) -> None:
+    stack = "again-queue-moves"
+    shop.write({**ONE, "moves": ""})
+    shop.ok("stack", "apply", "moves", "--yes")
+    # What its stack loses with that CloudFormation can say only once there is a cluster.
+    shop.write({**ONE, "moves": SERVICE})
+    ran = shop.run("stack", "apply", "--yes")
+    assert ran.returncode == 1
+    assert f"{stack}  perhaps change  (any)" in ran.stdout
+    assert (
+        f"{stack}: expected what the plan showed, found that Deployments, Group, NodeProfile, "
+        "NodeTemplate would be deleted or replaced as well: nothing of that was done: see ops "
+        "stack plan, and run it again"
+    ) in ran.stderr.splitlines()
+    assert shop.proposed() == []
+    assert shop.stacks()[stack] == "CREATE_COMPLETE"
+    assert (stack, "delete", "Group", "again-moves") in shop.plan()
+    shop.ok("stack", "apply", "--yes")
+    assert shop.stacks()[stack] == "UPDATE_COMPLETE"
+    shop.ok("stack", "destroy", "moves", "--yes")
     shop.write(ONE)
     shop.ok("stack", "apply", "--yes")
 

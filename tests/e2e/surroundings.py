@@ -172,7 +172,8 @@ class Machine:
         else:
             if action == "CompleteLifecycleAction":
                 self.waits.remove(call["LifecycleHookName"])
-            _answer(handler, 200, f"<{action}Response><{action}Result/></{action}Response>")
+            said = "<ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata>"
+            _answer(handler, 200, f"<{action}Response><{action}Result/>{said}</{action}Response>")
 
 
 def _refuse(handler: BaseHTTPRequestHandler, code: str, message: str) -> None:

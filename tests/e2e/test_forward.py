@@ -240,7 +240,7 @@ def test_what_cannot_be_sent_is_tried_again(on: Later) -> None:
 @pytest.mark.parametrize("kind", ["entries", "answer_lost"])
 def test_a_delete_that_fails_does_not_make_it_come_twice(on: Later, kind: Any) -> None:
     put(on, 10, due_in_seconds=300)
-    code = {"code": "InternalError"} if kind == "entries" else {}
+    code: dict[str, Any] = {"code": "InternalError"} if kind == "entries" else {}
     on.fleet.sqs.add_fault(Fault(kind, actions=("DeleteMessageBatch",), calls=2, **code))
     assert once(on) == moved(delivered=10)
     assert on.waiting().present == 0

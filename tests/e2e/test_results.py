@@ -114,13 +114,22 @@ def test_a_result_that_may_not_be_kept_is_a_failure_and_runs_once(
 ) -> None:
     before = len(stores.fleet.dead_letters())
     stores.proxy.fail(
-        Fault("error", action="PutItem", code="AccessDeniedException"),
-        Fault("error", method="PUT", code="AccessDenied"),
+        # Errors whose classes boto3 makes as it runs.
+        Fault("error", action="PutItem", code="ResourceNotFoundException"),
+        Fault("error", method="PUT", code="NoSuchBucket"),
     )
     stores.python("t.add.delay(30, 12)")
     wait_for(lambda: len(stores.fleet.dead_letters()) > before, "a dead letter", worker)
     wait_for(stores.fleet.empty, "an empty queue", worker)
-    assert "AccessDenied" in stores.fleet.reasons()[-1]["message"]
+    reason = stores.fleet.reasons()[-1]
+    assert reason["class"] == "ResultNotKept"
+    store, code = (
+        (f"dynamodb://{NAME}-results: ", "ResourceNotFoundException")
+        if in_table(stores)
+        else ("s3://", "NoSuchBucket")
+    )
+    assert reason["message"].startswith(store)
+    assert code in reason["message"]
     assert len(stores.starts("add-30-12")) == 1
 
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ops.local.aws import local_aws
+from ops.scaling.model import Node
 from tests.e2e.fleet import PATIENCE_SECONDS, wait_for
 from tests.e2e.sandbox import assert_sound_and_sandboxed, needs_systemd
 from tests.e2e.scaling import TERMINATE, Daemon, Scaled, resident_mb, scaled, stopped
@@ -77,7 +79,7 @@ def test_two_engines_one_is_ended_one_is_killed(on: Scaled) -> None:
                 break
             on.clock.turn(100)
             before = on.desired("video")
-            wait_for(lambda b=before: on.desired("video") < b or b == 0, "a node less")
+            wait_for(partial(less, on, before), "a node less")
     assert on.nodes.killed == 0
     assert on.nodes.wrongs == []
     assert set(on.decrements().values()) == {1}
@@ -133,7 +135,12 @@ def test_an_engine_that_stood_still_in_the_middle_ends_nothing_twice(on: Scaled,
     assert on.account.group("video")["Instances"] == []
 
 
-def registered(on: Scaled) -> list[object]:
+def less(on: Scaled, before: int) -> bool:
+    """Whether a node less than before is wanted, where there was one."""
+    return before == 0 or on.desired("video") < before
+
+
+def registered(on: Scaled) -> list[Node]:
     found = on.account.registry(counted=False).read(on.clock.time()).nodes.get("video", ())
     return list(found)
 

@@ -200,8 +200,37 @@ def test_a_socket_that_has_its_name_answers(tmp_path: Path) -> None:
 
 
 def test_nobody_there_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match="expected a worker, found none that answers"):
-        ask(tmp_path / "none.sock", {"verb": "status"})
+    path = tmp_path / "none.sock"
+    with pytest.raises(Unreachable) as found:
+        ask(path, {"verb": "status"})
+    assert str(found.value) == (
+        f"{path}: expected a worker, found none that answers: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reads", "why"), [(False, "Connection reset by peer"), (True, "no whole answer came")]
+)
+def test_a_worker_in_its_last_moment_is_said_in_words(
+    tmp_path: Path, reads: bool, why: str
+) -> None:
+    path = tmp_path / "w.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def end() -> None:
+            asker, _ = server.accept()
+            with asker:
+                # What is left unread when it hangs up is lost, which the asker is told.
+                asker.recv(4096, 0 if reads else socket.MSG_PEEK)
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        with pytest.raises(Unreachable) as found:
+            ask(path, {"verb": "status"})
+        ending.join()
+    assert str(found.value) == f"{path}: expected a worker, found none that answers: {why}"
 
 
 def test_a_folder_too_deep_for_a_socket_serves_all_the_same(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What `ops` prints of names and errors that came off the wire."""
 
 import json
+import math
 
 import pytest
 
@@ -25,3 +26,13 @@ def test_json_carries_any_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(said) == {"error": HOSTILE, "name": "schön"}
     assert "schön" in said
     said.encode()
+
+
+def test_json_has_no_numbers_that_json_has_not(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"result": [math.nan, {"low": -math.inf}, (math.inf, 1.5)], "n": 2})
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    said = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert said == {"result": ["NaN", {"low": "-Infinity"}, ["Infinity", 1.5]], "n": 2}
