@@ -22,6 +22,8 @@ from worker.drain import Order, Verb
 
 DIRECTORY_VARIABLE: Final = "FLEET_RUNTIME_DIR"
 REQUEST_AT_MOST_BYTES: Final = 4096
+#: A status names what runs, a thousand tasks at most.
+ANSWER_AT_MOST_BYTES: Final = 16 * 1024 * 1024
 TIMEOUT_SECONDS: Final = 5.0
 #: sockaddr_un holds 108 bytes (unix(7)).
 PATH_AT_MOST_BYTES: Final = 107
@@ -168,7 +170,7 @@ def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
                 client.connect(place)
             client.sendall(json.dumps(request).encode() + b"\n")
             with client.makefile("rb") as answers:
-                answer: dict[str, Any] = json.loads(answers.readline())
+                answer: dict[str, Any] = json.loads(answers.readline(ANSWER_AT_MOST_BYTES))
                 return answer
     except OSError as error:
         raise _unreachable(path, error.strerror or str(error)) from None

@@ -39,10 +39,12 @@ HOOK_MARGIN_SECONDS: Final = 60.0
 #: The shortest timeout that a hook may have (EC2 Auto Scaling API Reference, PutLifecycleHook,
 #: HeartbeatTimeout).
 HOOK_AT_LEAST_SECONDS: Final = 30.0
-#: A third, so that two heartbeats may be lost. Of the shortest timeout, whatever the manifest of
-#: the node's release says: the hook that waits has the one of the stack's, which a node may not
-#: read. What bounds the wait is time alone (LifecycleHook, GlobalTimeout), not their number.
-HEARTBEAT_SECONDS: Final = HOOK_AT_LEAST_SECONDS / 3
+#: Two thirds of the shortest timeout, whatever the manifest of the node's release says: the hook
+#: that waits has the one of the stack's, which a node may not read. One that fails is tried again
+#: within seconds. More often, hundreds of nodes that leave at once would use up the rate at which
+#: Auto Scaling takes calls, which is the scaling engine's too. What bounds the wait is time alone
+#: (LifecycleHook, GlobalTimeout), not their number.
+HEARTBEAT_SECONDS: Final = HOOK_AT_LEAST_SECONDS * 2 / 3
 
 #: A spot notice comes two minutes ahead; what still runs is handed back this long before the end,
 #: so that flushing and leaving fit in.

@@ -67,7 +67,7 @@ def test_a_termination_drains_keeps_its_hook_and_completes_it_when_the_worker_is
     assert len(of(Beat, first)) == 1
     world.workers = (replace(RUNNING, phase="draining", busy=1, deadline=drain.within_seconds),)
     later = world.steps(420)
-    assert 420 / 15 < len(of(Beat, later)) <= 420 / 10
+    assert 420 / 25 < len(of(Beat, later)) <= 420 / 20
     assert not of(Complete, later)
     assert not of(Leave, later)
     world.workers = ()
