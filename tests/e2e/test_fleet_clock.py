@@ -107,6 +107,9 @@ args = {arguments}
 """
         )
         fleet.up("--minute", "1h")
+        # After today's firing, whatever the time of day: it is tomorrow's that is waited for.
+        today = clock(fleet).replace(hour=12, minute=0, second=0, microsecond=0)
+        clock(fleet, max(clock(fleet), today))
         fleet.ops("stack", "apply", "--yes")
         fleet.ops("release", "put")
         stack = fleet.client("cloudformation")

@@ -29,7 +29,7 @@ def refused(*args: str, cwd: Path = ROOT) -> tuple[int, str]:
     ("args", "code", "expected"),
     [
         (("--prefix", "x"), 2, "expected --python, --requirements or --root, got --prefix"),
-        (("--root", "none"), 1, "none: expected a folder, found none"),
+        (("--root", "none"), 1, "none: expected a folder, found none: make it (mkdir -p)"),
         (("--python", "false"), 1, "false: expected Python 3.11 or later: name one with --python"),
         (("--requirements", "app.lock"), 1, "app.lock: expected a file, found none"),
     ],
