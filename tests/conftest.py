@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # A shell that starts a run in the background has it ignore Ctrl-C, and every process that a test
 # starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same cases in every run of the same tests: what fails does so again, and what passes does too.
+# FLEET_LONG=1 looks for others.
+settings.register_profile("same", derandomize=True)
+if not os.environ.get("FLEET_LONG"):
+    settings.load_profile("same")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from celery.schedules import crontab
@@ -132,9 +131,6 @@ def test_whatever_the_names_are_it_loads_and_tasks_keep_together(
     assert next(iter(fleet.schedules.values())).args == (text,)
 
 
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
 @settings(deadline=None)
 @given(
     st.fixed_dictionaries(
@@ -149,7 +145,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 )
 def test_the_fields_of_a_crontab_are_those_of_the_cron(fields: dict[str, set[int]]) -> None:
     cron = cron_of_fields(**fields)
-    moment = next(CronSim(cron, datetime(2026, 11, 21, tzinfo=BERLIN)))
+    # On a clock that never changes: what a zone skips is sent a little later.
+    moment = next(CronSim(cron, datetime(2026, 11, 21, tzinfo=UTC)))
     assert moment.minute in fields["minute"]
     assert moment.hour in fields["hour"]
     assert moment.day in fields["day_of_month"]
