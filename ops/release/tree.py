@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +116,7 @@ def _ask(folder: Path, env: Mapping[str, str], *words: str) -> frozenset[str] | 
     try:
         ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False)
     except FileNotFoundError:
-        if not _is_in_one(folder):
+        if not _is_in_one(folder, env):
             return None
         raise OpsError(
             f"{folder}: expected git, which says what belongs to this work tree, found none in "
@@ -125,7 +126,7 @@ def _ask(folder: Path, env: Mapping[str, str], *words: str) -> frozenset[str] | 
         return frozenset(os.fsdecode(name) for name in ran.stdout.split(b"\0") if name)
     said = ran.stderr.decode(errors="replace").strip()
     # Of a .git that leads nowhere, as of a submodule that was copied, git says the same.
-    if _NO_TREE in said and not _is_in_one(folder):
+    if _NO_TREE in said and not _is_in_one(folder, env):
         return None
     raise OpsError(
         f"{folder}: expected git to say what belongs to this work tree, it said: "
@@ -133,7 +134,12 @@ def _ask(folder: Path, env: Mapping[str, str], *words: str) -> frozenset[str] | 
     )
 
 
-def _is_in_one(folder: Path) -> bool:
-    """Whether a folder, or one above it, has a .git, wherever that leads."""
+def _is_in_one(folder: Path, env: Mapping[str, str]) -> bool:
+    """Whether a folder, or one above it, has a .git, wherever that leads.
+
+    As far up as git looks: not in what GIT_CEILING_DIRECTORIES names, nor above (git(1)).
+    """
     real = folder.resolve()
-    return any(os.path.lexists(above / ".git") for above in (real, *real.parents))
+    ceilings = {Path(each) for each in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if each}
+    looked = takewhile(lambda above: above not in ceilings, real.parents)
+    return any(os.path.lexists(above / ".git") for above in (real, *looked))

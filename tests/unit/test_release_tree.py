@@ -106,6 +106,17 @@ def test_a_work_tree_whose_repository_is_elsewhere_is_not_taken_for_a_plain_fold
     assert "a.secret" not in files_of(shop).files
 
 
+def test_no_work_tree_is_looked_for_above_a_ceiling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed(tmp_path, **{".gitignore": "out/\n"})
+    app(tmp_path / "out" / "app")
+    with pytest.raises(OpsError):
+        files_of(tmp_path / "out" / "app")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", f"/elsewhere:{tmp_path / 'out'}")
+    assert files_of(tmp_path / "out" / "app").files == ("fleet.toml", "tasks.py")
+
+
 def test_a_hook_s_variables_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = committed(tmp_path, **{".gitignore": "*.secret\n", "sub/fleet.toml": ""})
     (shop / "sub/a.secret").write_text("key")
