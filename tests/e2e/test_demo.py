@@ -86,6 +86,9 @@ def wait_for_the_first_node(out: Path) -> None:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
     """One whole demo: its folder, its result, and what it said meanwhile."""
     out = tmp_path_factory.mktemp("demo") / "out"
+    # In a work tree that ignores it, as `make demo` is.
+    subprocess.run(["git", "init", "-q", out.parent], check=True)
+    (out.parent / ".gitignore").write_text("out/\n")
     process = demo(out)
     try:
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
