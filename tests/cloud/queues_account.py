@@ -17,6 +17,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from moto.sqs.models import Queue as MotoQueue
 
+from tests.talk import without_waiting
+
 ROOT = Path(__file__).parents[2]
 REGION = "eu-west-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
@@ -84,7 +86,7 @@ class Account:
     def apply(self, *args: str) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(**self.command(*args), capture_output=True, timeout=60, check=False)
         assert "Traceback" not in ran.stderr
-        return ran
+        return without_waiting(ran)
 
     def changes(self) -> list[tuple[str, str, str | None, str]]:
         """What a plan would change: queue without the fleet's name, what, from, to."""

@@ -15,6 +15,7 @@ from typing import Any
 from ops.local.aws import local_aws, local_environment
 from tests.cloud.forked import Forked, ops
 from tests.cloud.local_stacks import REGION, admin, client
+from tests.talk import without_waiting
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -153,4 +154,4 @@ def finished(process: Forked) -> subprocess.CompletedProcess[str]:
         process.kill()
     assert "Traceback" not in err, err
     assert process.returncode is not None
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    return without_waiting(subprocess.CompletedProcess(process.args, process.returncode, out, err))

@@ -14,6 +14,7 @@ import pytest
 from ops.local.aws import local_environment
 from ops.registry.registry import Registry
 from ops.scaling.model import Pin
+from tests.talk import without_waiting
 
 ROOT = Path(__file__).parents[2]
 TEXT = 'name = "pins"\nregion = "eu-west-1"\n[queues.mail]\ntasks = ["mail.*"]\nnodes.max = 8\n'
@@ -24,7 +25,7 @@ def test_a_queue_is_pinned_and_unpinned(aws: str, tmp_path: Path) -> None:
     env = local_environment(aws)
 
     def ops(*args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-m", "ops", *args],
             cwd=tmp_path,
             env={**env, "PYTHONPATH": str(ROOT)},
@@ -33,6 +34,7 @@ def test_a_queue_is_pinned_and_unpinned(aws: str, tmp_path: Path) -> None:
             timeout=60,
             check=False,
         )
+        return without_waiting(ran)
 
     ran = ops("scaling", "pin", "mail", "5")
     assert (ran.returncode, ran.stdout) == (1, "")

@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from tests.cloud.queues_account import KEYS, REGION, ROOT, moto_server
+from tests.talk import without_waiting
 
 ROLE = "arn:aws:iam::123456789012:role/media-schedules"
 FLEETS = count(1)
@@ -57,7 +58,7 @@ class Account:
             check=False,
         )
         assert "Traceback" not in ran.stderr, ran.stderr
-        return ran
+        return without_waiting(ran)
 
     @property
     def env(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ import pytest
 from ops.local.aws import local_environment
 from tests.e2e.fleet import wait_for
 from tests.faulty import Fault, Faulty
+from tests.talk import without_waiting
 
 ROOT = Path(__file__).parents[2]
 REGION = "eu-west-1"
@@ -46,7 +47,7 @@ class Account:
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(**self.command(*args), capture_output=True, timeout=60, check=False)
         assert "Traceback" not in ran.stderr
-        return ran
+        return without_waiting(ran)
 
     def changes(self) -> list[tuple[str, str, str | None, str]]:
         ran = self.run("apply", "--json")
