@@ -7,15 +7,12 @@ import time
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from ops.cli.output import progress, repeating, say
+from ops.cli.output import EVERY_SECONDS, QUIET_SECONDS, progress, repeating, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
-
-_QUIET_SECONDS = 2.0
-_EVERY_SECONDS = 5.0
 
 
 @contextmanager
@@ -29,13 +26,13 @@ def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
         with _bar(label, total) as update:
             yield update
         return
-    next_line = time.monotonic() + _QUIET_SECONDS
+    next_line = time.monotonic() + QUIET_SECONDS
 
     def line(done: int) -> None:
         nonlocal next_line
         if time.monotonic() > next_line:
             say(f"{label}: {done}{'' if total is None else f' of {total}'} done")
-            next_line = time.monotonic() + _EVERY_SECONDS
+            next_line = time.monotonic() + EVERY_SECONDS
 
     yield line
 

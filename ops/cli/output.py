@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # Wider than any line of ours: what is piped is never wrapped or cut.
 _PIPE_WIDTH_CHARACTERS = 100_000
-_QUIET_SECONDS = 2.0
-_EVERY_SECONDS = 5.0
+#: Work that takes longer says how far it is, and so often.
+QUIET_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 
 
 def say(text: str) -> None:
@@ -93,11 +94,11 @@ def repeating(line: Callable[[], str]) -> Iterator[None]:
     over = threading.Event()
 
     def talk() -> None:
-        pause = _QUIET_SECONDS
+        pause = QUIET_SECONDS
         while not over.wait(pause):
             if text := line():
                 say(text)
-            pause = _EVERY_SECONDS
+            pause = EVERY_SECONDS
 
     thread = threading.Thread(target=talk, name="talk", daemon=True)
     thread.start()
@@ -124,7 +125,7 @@ def progress(label: str, total: int) -> Iterator[Callable[[str], None]]:
 
     def line(step_name: str) -> None:
         names.append(step_name)
-        if time.monotonic() - begun > _QUIET_SECONDS:
+        if time.monotonic() - begun > QUIET_SECONDS:
             say(_now(label, names, total))
 
     # With no step, as where there is nothing to do, there is nothing to wait for.

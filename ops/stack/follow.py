@@ -16,7 +16,7 @@ from ops.aws import aws_errors
 from ops.stack.changes import Ended, failed
 from ops.stack.events import end_of, failure_of, reason_of, with_remedy
 from ops.stack.pace import pauses
-from ops.stack.states import is_busy
+from ops.stack.states import GONE, is_busy
 from ops.stack.status import status_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from ops.stack.changes import Proposal
 
-_GONE: Final = "DELETE_COMPLETE"
 #: What a stack is that is no longer waited for, and has not even begun as far as can be seen.
 _ASKED: Final = "ASKED_IN_PROGRESS"
 #: CloudFormation begins within seconds; AWS names no bound.
@@ -62,8 +61,8 @@ def delete(
     begun, wait = time.monotonic(), pauses(client)
     while is_busy(status := status_of(client, stack)) and not stop.wait(next(wait)):
         pass
-    if status in {"", _GONE}:
-        return Ended(stack, _GONE, seconds=time.monotonic() - begun)
+    if not status:
+        return Ended(stack, GONE, seconds=time.monotonic() - begun)
     if stop.is_set():
         return Ended(stack, status, seconds=time.monotonic() - begun)
     if why := check():
@@ -76,11 +75,11 @@ def delete(
         client.delete_stack(StackName=name, ClientRequestToken=token)
     # A stack whose exports are in use goes back to the status that it had, whichever that was
     # (aws/aws-sdk issue 383).
-    return _followed(client, stack, name, token, stop, well=lambda status: status == _GONE)
+    return _followed(client, stack, name, token, stop, well=lambda status: status == GONE)
 
 
 def _holds(status: str) -> bool:
-    return status != _GONE and not failed(status)
+    return status != GONE and not failed(status)
 
 
 def _followed(
@@ -99,10 +98,10 @@ def _followed(
         status = status_of(client, by)
         if is_busy(status):
             until = time.monotonic() + _BEGINS_SECONDS
-        elif status in {"", _GONE}:
+        elif not status:
             # Whoever deleted it: there is nothing left that could change.
-            failure = "" if well(_GONE) else "it was deleted meanwhile: run it again"
-            return Ended(stack, _GONE, failure, time.monotonic() - begun)
+            failure = "" if well(GONE) else "it was deleted meanwhile: run it again"
+            return Ended(stack, GONE, failure, time.monotonic() - begun)
         elif (event := end_of(client, by, token)) is not None:
             status, failure = str(event.get("ResourceStatus")), ""
             if not well(status):

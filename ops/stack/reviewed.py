@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 #: Change sets of ours are called so.
 PREFIX: Final = "ops-"
 
-#: By name a deleted stack does not exist; its last status may be told a moment longer.
-_GONE: Final = frozenset({"", "DELETE_COMPLETE"})
 _GONE_SECONDS: Final = 300.0
 
 
@@ -69,7 +67,7 @@ def discard(client: CloudFormationClient, proposal: Proposal) -> None:
 
 def _wait_until_gone(client: CloudFormationClient, stack: str) -> None:
     wait, until = pauses(client), time.monotonic() + _GONE_SECONDS
-    while (status := status_of(client, stack)) not in _GONE and time.monotonic() < until:
+    while (status := status_of(client, stack)) and time.monotonic() < until:
         if not status.endswith("_IN_PROGRESS"):
             raise OpsError(
                 f"{stack}: expected the empty stack to be deleted, it is {status}: remove it: "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+GONE: Final = "DELETE_COMPLETE"
 #: A stack that was never created, or only proposed.
-ABSENT: Final = frozenset({"", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"})
+ABSENT: Final = frozenset({"", "REVIEW_IN_PROGRESS", GONE})
 
 #: What a new stack is when nothing of it could be made.
 STILLBORN: Final = frozenset({"ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})

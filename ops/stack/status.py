@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ops.aws import aws_errors
+from ops.stack.states import GONE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 
 def status_of(client: CloudFormationClient, stack: str) -> str:
-    """Return a stack's status, "" where there is none of this name. Raises OpsError."""
+    """Return a stack's status, "" where there is none of this name or id. Raises OpsError.
+
+    A deleted one is none, also where its id or a moment's delay has CloudFormation tell of it.
+    """
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     with aws_errors(f"reading {stack}", service="cloudformation"):
         try:
-            return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+            status = str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
         except ClientError as error:
             details: Any = error.response.get("Error", {})
             # ValidationError is all that DescribeStacks says of a stack that does not exist.
@@ -25,3 +29,4 @@ def status_of(client: CloudFormationClient, stack: str) -> str:
             ):
                 return ""
             raise
+    return "" if status == GONE else status

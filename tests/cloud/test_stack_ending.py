@@ -19,6 +19,7 @@ from ops.stack.changes import Proposal
 from ops.stack.follow import delete, execute
 from ops.stack.forgetting import NodeItems
 from ops.stack.removing import Removal
+from ops.stack.status import status_of
 from tests.cloud.forked import Forked
 from tests.cloud.local_stacks import Stacks, admin, client, of, queue, until
 from tests.cloud.stack_begun import ONE, TOPIC, made, rests
@@ -88,6 +89,17 @@ def test_a_status_of_before_does_not_end_the_wait_for_a_deletion(
         proxy.clear()
         ended = ending.result(60)
     assert (ended.status, ended.failure) == ("DELETE_COMPLETE", "")
+
+
+def test_a_deleted_stack_is_none_also_by_its_id(aws: str, stacks: Stacks) -> None:
+    name, api = f"late{next(NUMBERS)}", client(aws, "cloudformation")
+    assert stacks.apply(name, of(Queue=queue()), "CREATE") == "CREATE_COMPLETE"
+    id = api.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    assert status_of(api, id) == "CREATE_COMPLETE"
+    assert delete(api, id, threading.Event()).well
+    # CloudFormation still tells of it.
+    assert api.describe_stacks(StackName=id)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+    assert (status_of(api, id), status_of(api, name)) == ("", "")
 
 
 def test_who_waits_no_longer_hears_that_it_goes_on(stacks: Stacks, proxy: Faulty) -> None:

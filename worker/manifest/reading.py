@@ -65,7 +65,8 @@ def build(document: Mapping[str, Any], file: Path) -> Fleet:
     unknown = [key for key in document if key not in TOP_LEVEL_KEYS]
     problems = [unknown_key((), key, TOP_LEVEL_KEYS) for key in unknown]
     defaults = _usable_defaults(_table(document, "defaults", problems), problems)
-    queues = _queues(_table(document, "queues", problems), defaults, problems)
+    tables = _table(document, "queues", problems)
+    queues = _queues(tables, defaults, problems)
     if document.get("queues", {}) == {}:
         problems.append(
             Problem("queues", "expected at least one queue, got none", "add one: [queues.mail]")
@@ -78,7 +79,7 @@ def build(document: Mapping[str, Any], file: Path) -> Fleet:
         found = [p for p in problems_of(error) if p.place != "queues"]
         if is_conflict(error):
             # A queue that could not be read may be the one that takes a schedule's task.
-            unread = len(queues) < len(document["queues"])
+            unread = len(queues) < len(tables)
             problems += [p for p in found if not (unread and _SCHEDULED.fullmatch(p.place))]
         else:
             problems = [*found, *problems, *fleet_conflicts("", queues)]
